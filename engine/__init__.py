@@ -1,0 +1,1 @@
+"""The one engine that all nodes and commands share."""

@@ -1,0 +1,77 @@
+"""What can go wrong between a request and its answer.
+
+Each message is one sentence that names the cause and the next step. `retryable` says whether the same request may
+succeed a little later without the user changing anything.
+
+    Img2PromptError (prompts/errors.py)
+    └── EngineError
+        ├── NoEngine        nothing is configured that could answer
+        ├── StartFailed     the managed vLLM did not become ready
+        ├── Unreachable     nobody answers at the endpoint, or the connection broke
+        ├── WrongKey        the endpoint refused the API key
+        ├── UnknownModel    the endpoint does not serve that model
+        ├── NoVision        the model takes no pictures
+        ├── Refused         the endpoint refused this request (too long, too many pictures, …)
+        ├── Busy            the endpoint has no room now
+        ├── AnswerCutOff    the answer did not end, twice: cut off, looping, or aborted
+        ├── BadAnswer       the answer is not the JSON that was asked for
+        └── SettingsError   a setting has a value that cannot be used
+"""
+
+from ..prompts.errors import Img2PromptError
+
+
+class EngineError(Img2PromptError):
+    """Something between a request and its answer went wrong."""
+
+    retryable = False
+
+
+class NoEngine(EngineError):
+    """Nothing is configured that could answer."""
+
+
+class StartFailed(EngineError):
+    """The managed vLLM did not become ready; the message carries the end of its log."""
+
+
+class Unreachable(EngineError):
+    """Nobody answers at the endpoint, or the connection broke."""
+
+    retryable = True
+
+
+class WrongKey(EngineError):
+    """The endpoint refused the API key."""
+
+
+class UnknownModel(EngineError):
+    """The endpoint does not serve that model."""
+
+
+class NoVision(EngineError):
+    """The model takes no pictures."""
+
+
+class Refused(EngineError):
+    """The endpoint refused this request."""
+
+
+class Busy(EngineError):
+    """The endpoint has no room now."""
+
+    retryable = True
+
+
+class AnswerCutOff(EngineError):
+    """The answer did not end, twice."""
+
+    retryable = True
+
+
+class BadAnswer(EngineError):
+    """The answer is not the JSON that was asked for."""
+
+
+class SettingsError(EngineError):
+    """A setting has a value that cannot be used."""

@@ -1,0 +1,85 @@
+"""Every knob of the engine, read once, each with its unit and default.
+
+Sources, first wins: environment (`IMG2PROMPT_ENDPOINT=…`), then the settings file, then the defaults here. The API key
+comes from there and from nowhere else: never from a node, a workflow or the command line's arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .errors import SettingsError
+
+
+def settings_file() -> Path:
+    """The TOML file that holds the user's settings; `IMG2PROMPT_SETTINGS` names another. It need not exist."""
+    named = os.environ.get("IMG2PROMPT_SETTINGS")
+    return Path(named) if named else Path(platformdirs.user_config_dir("img2prompt", appauthor=False)) / "settings.toml"
+
+
+class Settings(BaseSettings):
+    """The engine's settings. `Settings.load()` reads them and turns a bad one into a `SettingsError`."""
+
+    model_config = SettingsConfigDict(env_prefix="IMG2PROMPT_", extra="ignore", frozen=True)
+
+    engine: Literal["auto", "endpoint", "managed", "sketch"] = "auto"
+    """auto: the endpoint if one is set, else a managed vLLM if a model and vLLM are there, else an error.
+    The sketch engine, which sees no subjects, is only ever chosen by name."""
+    endpoint: str = ""
+    """Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
+    """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name."""
+    vllm: str = ""
+    """The `vllm` program of the environment that vLLM lives in ("" = the one on PATH)."""
+    temperature: float | None = Field(None, ge=0, le=2)
+    """Instead of the request's own temperature; 0 = always the likeliest token."""
+    max_pixels: int = Field(1_048_576, ge=65_536, le=16_777_216)
+    """Pictures are scaled down to this many pixels before they are sent (1 token per 1,024 pixels)."""
+    max_in_flight: int = Field(16, ge=1, le=256)
+    """Requests that wait for the model at one time."""
+    connect_timeout_s: float = Field(5.0, gt=0)
+    answer_timeout_s: float = Field(300.0, gt=0)
+    """The longest wait for one answer."""
+    start_timeout_s: float = Field(1800.0, gt=0)
+    """The longest wait for the managed vLLM to become ready; a first start downloads the checkpoint."""
+    max_model_len: int = Field(8192, ge=2048)
+    """Managed: the context, in tokens."""
+    kv_cache_gib: float = Field(1.0, gt=0)
+    """Managed: memory for the key-value cache, in GiB (147,456 bytes a token for the 8B model)."""
+    cache: bool = True
+    """Keep answers on disk, so that the same question about the same picture is asked once."""
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("img2prompt", appauthor=False)))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the settings file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+    @classmethod
+    def load(cls) -> Settings:
+        """The settings of this machine. Raises SettingsError naming the bad setting."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(
+                f"The setting {name} cannot be used ({first['msg']}); correct IMG2PROMPT_{name.upper()} "
+                f"or {settings_file()}."
+            ) from error
+        except ValueError as error:  # tomllib.TOMLDecodeError is one
+            raise SettingsError(f"{settings_file()} is not valid TOML ({error}); correct or remove it.") from error

@@ -1,0 +1,36 @@
+"""The root of the one error tree, and the errors that need no engine.
+
+Each message is one sentence that names the cause and the next step; it is shown to the user as it is, and never becomes a prompt.
+
+    Img2PromptError
+    ├── PictureError        a picture that cannot be looked at (empty, unreadable, NaN, too long and thin)
+    ├── PromptError         what was asked of the renderer cannot be done
+    │   ├── UnknownFamily   no model family of that name
+    │   ├── FamilyFileError a family's TOML file is broken
+    │   └── PresetError     a preset is missing, or was filled with the wrong names
+    └── EngineError         see engine/errors.py
+"""
+
+
+class Img2PromptError(Exception):
+    """Everything that this package raises on purpose."""
+
+
+class PictureError(Img2PromptError):
+    """A picture that cannot be looked at."""
+
+
+class PromptError(Img2PromptError):
+    """What was asked of the renderer cannot be done."""
+
+
+class UnknownFamily(PromptError):
+    """No model family of that name."""
+
+
+class FamilyFileError(PromptError):
+    """A family's TOML file is broken."""
+
+
+class PresetError(PromptError):
+    """A preset is missing, or was filled with the wrong names."""
