@@ -1,0 +1,15 @@
+"""The command line: `img2prompt prompt`, `look`, `doctor`.
+
+Results go to stdout, everything else to stderr. Exit code 0: done; 1: failed; 2: wrong use.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command that the arguments name, and end the process with its exit code."""
+    from .app import run
+
+    sys.exit(run())

@@ -15,6 +15,7 @@ succeed a little later without the user changing anything.
         ├── Busy            the endpoint has no room now
         ├── AnswerCutOff    the answer did not end, twice: cut off, looping, or aborted
         ├── BadAnswer       the answer is not the JSON that was asked for
+        ├── CacheError      the answers kept on disk cannot be read or written
         └── SettingsError   a setting has a value that cannot be used
 """
 
@@ -71,6 +72,10 @@ class AnswerCutOff(EngineError):
 
 class BadAnswer(EngineError):
     """The answer is not the JSON that was asked for."""
+
+
+class CacheError(EngineError):
+    """The answers kept on disk cannot be read or written."""
 
 
 class SettingsError(EngineError):

@@ -83,3 +83,7 @@ class Settings(BaseSettings):
             ) from error
         except ValueError as error:  # tomllib.TOMLDecodeError is one
             raise SettingsError(f"{settings_file()} is not valid TOML ({error}); correct or remove it.") from error
+
+    def fingerprint(self) -> str:
+        """What of the settings changes an answer: equal for two settings that would answer alike. Holds no key."""
+        return repr((self.engine, self.endpoint, self.model, self.temperature, self.max_pixels))

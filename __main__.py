@@ -1,0 +1,5 @@
+"""`python -m img2prompt`: the command line."""
+
+from .cli import main
+
+main()

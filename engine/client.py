@@ -1,0 +1,291 @@
+"""The only code that waits for the model: one OpenAI-compatible endpoint, asked through the `openai` SDK.
+
+It connects to that endpoint and nothing else: it follows no redirects, and asks no proxy when the endpoint is on this
+machine (elsewhere HTTPS_PROXY and NO_PROXY count, as for every program). The API key is in no message, status or `repr`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakValueDictionary
+
+from pydantic import SecretStr
+
+from ..prompts.request import Answer, Request
+from .backend import Report, Status
+from .cache import AnswerCache, answer_key
+from .chat import UNFINISHED, Chat, prepare, question, read_reply, second_try, to_payload
+from .errors import AnswerCutOff, EngineError, Refused, SettingsError, UnknownModel, Unreachable
+from .refusals import BUSY, explain, unknown_model
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+
+BUSY_WAITS_S = (0.5, 1.0, 2.0, 4.0)
+"""Before each new try at a server that has no room."""
+LONGEST_WAIT_S = 20.0
+"""A server that asks for more patience than this is busy."""
+MODELS_TIMEOUT_S = 30.0
+DROPPED = ("RemoteProtocolError", "ReadError", "WriteError")
+"""httpx's names for a connection that broke; an idle one is closed by the server at any moment (vLLM: after 5 s)."""
+CONNECT_TIMED_OUT = "ConnectTimeout"
+PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
+NO_LIST = (404, 405, 501)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What GET /models told."""
+
+    names: tuple[str, ...]
+    model: str
+    """The one that we ask."""
+    is_vllm: bool
+
+
+class ChatClient:
+    """The backend that asks an endpoint. Use it on one event loop at a time."""
+
+    name = "endpoint"
+
+    def __init__(
+        self, settings: Settings, base_url: str, api_key: str = "", *, model: str | None = None, identity: str = ""
+    ) -> None:
+        """`model` None: the one in the settings; "": the first that is served.
+
+        `identity` stands for the base URL in the cache's keys, where the URL changes with each start.
+        """
+        self.base_url = normalized(base_url)
+        self._settings = settings
+        self._key = _sendable(api_key)
+        self._wanted = settings.model if model is None else model
+        self._where = identity or self.base_url
+        self._cache = AnswerCache(settings.cache_dir / "answers.sqlite3") if settings.cache else None
+        self._served: Served | None = None
+        self._lost = False
+        """Something failed in a way that may mean another server: `ready()` asks again who is there."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """What belongs to one event loop."""
+        self._http: AsyncOpenAI | None = None
+        self._slots = asyncio.Semaphore(self._settings.max_in_flight)
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def ready(self, report: Report) -> None:
+        """Learn from GET /models which model answers, and whether the server is vLLM."""
+        if self._http is not None and self._served is not None and not self._lost:
+            return
+        report(f"Connecting to {self.base_url}")
+        if self._http is None:
+            self._http = await asyncio.to_thread(self._connection)  # importing openai takes most of a second
+        self._served = await self._ask_what_is_served(self._http)
+        self._lost = False
+
+    async def answer(self, request: Request[Answer]) -> Answer:
+        """The cached answer, or the model's. Raises EngineError or PictureError."""
+        preparing = asyncio.to_thread(prepare, request, self._settings.max_pixels, self._settings.temperature)
+        del request
+        chat = await preparing
+        if self._cache is None:
+            return await self._ask(chat)
+        key = answer_key(self.identity(), question(chat))
+        # equal requests at one time: the first asks, the others find its answer
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            found = await asyncio.to_thread(self._cache.get, key, chat.answer)
+            if found is None:
+                found = await self._ask(chat)
+                await asyncio.to_thread(self._cache.put, key, found)
+            return found
+
+    def identity(self) -> str:
+        return f"{self._where} {self._served.model if self._served else self._wanted}"
+
+    def status(self) -> Status:
+        served = self._served
+        if served is None:
+            return Status(self.name, self._wanted, self.base_url, f"{self.base_url} has not been asked yet.")
+        kind = "vLLM" if served.is_vllm else "an OpenAI-compatible server"
+        return Status(self.name, served.model, self.base_url, f"{kind} at {self.base_url} serves {served.model}.")
+
+    async def close(self) -> None:
+        http = self._http
+        self._begin()
+        if http is not None:
+            await http.close()
+        if self._cache is not None:
+            self._cache.close()
+
+    def _connection(self) -> AsyncOpenAI:
+        import openai
+
+        settings = self._settings
+        http = openai.AsyncOpenAI(
+            base_url=self.base_url,
+            api_key=self._key.get_secret_value() or "none",
+            max_retries=0,
+            timeout=openai.Timeout(settings.answer_timeout_s, connect=settings.connect_timeout_s),
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_here(self.base_url), follow_redirects=False),
+        )
+        # the SDK takes them from OPENAI_… variables, which are meant for another endpoint
+        http.organization = http.project = None
+        return http
+
+    async def _ask_what_is_served(self, http: AsyncOpenAI) -> Served:
+        import openai
+
+        timeout = openai.Timeout(MODELS_TIMEOUT_S, connect=self._settings.connect_timeout_s)
+        try:
+            reply: object = await http.get("/models", cast_to=object, options={"timeout": timeout})
+        except openai.APIStatusError as error:
+            if error.status_code in NO_LIST and self._wanted:
+                return Served((), self._wanted, is_vllm=False)
+            raise self._explained(error) from None
+        except openai.APIConnectionError as error:
+            raise self._unreachable(error) from error
+        match reply:
+            case {"data": list() as entries}:
+                return self._choose([entry for entry in entries if isinstance(entry, Mapping) and entry.get("id")])
+        raise Refused(
+            f"{self.base_url} is no OpenAI-compatible API (it lists no models); correct IMG2PROMPT_ENDPOINT, usually "
+            "ending in /v1."
+        )
+
+    def _choose(self, entries: list[Mapping[str, Any]]) -> Served:
+        names = tuple(str(entry["id"]) for entry in entries)
+        talkers = [name for name in names if "embed" not in name.lower()]  # LM Studio lists embedding models too
+        model = self._wanted or next(iter(talkers), "")
+        if not model:
+            raise unknown_model("", self.base_url, ())
+        makers = {entry.get("owned_by") for entry in entries if model not in names or entry["id"] == model}
+        return Served(names, model, is_vllm="vllm" in makers)
+
+    async def _ask(self, chat: Chat[Answer]) -> Answer:
+        """One answer from the model; a second try with another seed when the first does not end."""
+        async with self._slots:
+            first = read_reply(await self._post(chat), chat.answer)
+            if not isinstance(first, str):
+                return first
+            second = read_reply(await self._post(second_try(chat)), chat.answer)
+        if isinstance(second, str):
+            raise AnswerCutOff(
+                f"The answer did not end, twice ({UNFINISHED[second]}); choose another seed, and if it happens again "
+                "another model or a longer context."
+            )
+        return second
+
+    async def _post(self, chat: Chat[Answer]) -> object:
+        """The reply to one chat, waiting a little where the server is busy."""
+        import openai
+
+        http, served = self._http, self._served
+        if http is None or served is None:
+            raise RuntimeError("ready() comes before answer()")
+        payload = await asyncio.to_thread(to_payload, chat, model=served.model, for_vllm=served.is_vllm)
+        waits_s = iter(BUSY_WAITS_S)
+        while True:
+            try:
+                return await self._send(http, payload)
+            except openai.APIStatusError as error:
+                wait_s = _wait_s(error, next(waits_s, None)) if error.status_code in BUSY else None
+                if wait_s is None:
+                    # not from: the SDK's error repeats the server's words, and some servers repeat the key
+                    raise self._explained(error) from None
+            except openai.APIConnectionError as error:
+                raise self._unreachable(error) from error
+            await asyncio.sleep(wait_s)
+
+    async def _send(self, http: AsyncOpenAI, payload: dict[str, Any]) -> object:
+        """POST once; once more where the connection had been dropped."""
+        import openai
+
+        try:
+            return await http.post("/chat/completions", cast_to=object, body=payload)
+        except openai.APIConnectionError as error:
+            if type(error.__cause__).__name__ not in DROPPED:
+                raise
+            return await http.post("/chat/completions", cast_to=object, body=payload)
+
+    def _explained(self, error: APIStatusError) -> EngineError:
+        model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())
+        body = _without(self._key.get_secret_value(), error.body or error.message)
+        explained = explain(error.status_code, body, url=self.base_url, model=model, served=served)
+        self._lost = self._lost or isinstance(explained, UnknownModel | Unreachable)
+        return explained
+
+    def _unreachable(self, error: APIConnectionError) -> Unreachable:
+        import openai
+
+        self._lost = True
+        cause = type(error.__cause__).__name__
+        if isinstance(error, openai.APITimeoutError) and cause != CONNECT_TIMED_OUT:
+            return Unreachable(
+                f"{self.base_url} gave no answer in {self._settings.answer_timeout_s:g} s; see whether the server is "
+                "overloaded, or raise IMG2PROMPT_ANSWER_TIMEOUT_S."
+            )
+        if cause in DROPPED:
+            return Unreachable(f"{self.base_url} broke the connection off; see whether the server still runs.")
+        return Unreachable(
+            f"Nobody answers at {self.base_url}; start the server there, or correct IMG2PROMPT_ENDPOINT."
+        )
+
+
+def normalized(base_url: str) -> str:
+    """The base URL with "/v1" where no path is given, and no slash at the end. Raises SettingsError."""
+    try:
+        parts = urlsplit(base_url.strip())
+        usable = parts.scheme in ("http", "https") and PLAIN_HOST.fullmatch(parts.netloc) and (parts.port or 1)
+    except ValueError:  # a port that is none, or half an IPv6 address
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without a user name or password; "
+            "correct IMG2PROMPT_ENDPOINT."
+        )
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
+
+
+def _sendable(api_key: str) -> SecretStr:
+    """The key as a header can carry it; an error of the HTTP library would show it."""
+    key = api_key.strip()
+    if not key.isascii() or not key.isprintable():
+        raise SettingsError("The API key has characters that HTTP cannot carry; correct IMG2PROMPT_API_KEY.")
+    return SecretStr(key)
+
+
+def _without(key: str, value: object) -> object:
+    """`value`, JSON or text, with the API key blotted out."""
+    match value:
+        case str():
+            return value.replace(key, "…") if key else value
+        case Mapping():
+            return {name: _without(key, inner) for name, inner in value.items()}
+        case list():
+            return [_without(key, inner) for inner in value]
+    return value
+
+
+def _is_here(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _wait_s(error: APIStatusError, ours: float | None) -> float | None:
+    """How long to wait for a busy server: as long as it says, else `ours`. None: no longer."""
+    if ours is None:
+        return None
+    try:
+        theirs = float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return ours
+    return theirs if 0 <= theirs <= LONGEST_WAIT_S else None

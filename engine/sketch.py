@@ -1,0 +1,140 @@
+"""The engine without a model: an analysis made of what pixels reliably tell (`prompts.look`), and of nothing else.
+
+It never names a subject, a place or a medium, and it is only ever chosen by name. That it is a sketch is said in its
+status, never in a prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..prompts.analysis import Color, ImageAnalysis
+from ..prompts.request import Answer, Request
+from .backend import Report, Status
+from .errors import Refused
+
+if TYPE_CHECKING:
+    from ..prompts.look import Look
+
+MAIN_COLOR_SHARE = 0.1
+"""The caption calls a picture "mostly" of the colours that cover at least this much of it."""
+MAIN_COLORS = 3
+PALETTE_SIZE = 5  # as in ImageAnalysis
+
+
+class SketchBackend:
+    """Answers requests for one picture's ImageAnalysis by measuring it, in about 0.1 s a picture."""
+
+    name = "sketch"
+    cacheable = False
+    """Measuring again costs no more than reading an answer from disk."""
+
+    async def ready(self, report: Report) -> None:
+        """Nothing needs to start."""
+
+    async def answer(self, request: Request[Answer]) -> Answer:
+        """Measure the request's picture; its instruction and sampling change nothing. Raises Refused, PictureError."""
+        if request.answer is not ImageAnalysis or len(request.pictures) != 1:
+            raise Refused(
+                f"The sketch engine only makes the analysis of one picture, not {request.answer.__name__} of "
+                f"{len(request.pictures)}; set an endpoint or a model, and IMG2PROMPT_ENGINE=auto, for that."
+            )
+        from ..prompts.look import measure
+
+        look = await asyncio.to_thread(measure, request.pictures[0])
+        return request.answer.model_validate(sketch(look))
+
+    def identity(self) -> str:
+        """The sketch's own version: raised when its words change."""
+        return "sketch 1"
+
+    def status(self) -> Status:
+        """Always ready; the detail says what it cannot do."""
+        return Status(
+            engine=self.name,
+            model="",
+            endpoint="",
+            detail="The sketch engine uses no model: it names colours, darkness and symmetry, and sees no subjects; "
+            "set IMG2PROMPT_ENDPOINT, or IMG2PROMPT_MODEL with vLLM, for a full analysis.",
+        )
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def sketch(look: Look) -> ImageAnalysis:
+    """The analysis that a Look supports; each field that pixels do not tell says "nothing" in the schema's own word."""
+    return ImageAnalysis.model_validate(
+        {
+            "caption": _caption(look),
+            "medium": "other",
+            "subjects": [],
+            "setting": [],
+            "shot": "not applicable",
+            "angle": "eye level",  # the schema has no "unknown" here
+            "view": "not applicable",
+            "lens": "unknown",
+            "focus": "unknown",
+            "composition": ["symmetrical composition"] if look.symmetrical else [],
+            "light": "unknown",
+            "light_direction": "unknown",
+            "contrast": "low key" if look.low_key else "balanced",
+            "palette": _palette(look),
+            "style": {
+                "movement": "",
+                "influences": [],
+                "technique": [],
+                "texture": [],
+                "mood": [],
+                "era": "unknown",
+                "confidence": "low",
+            },
+            "visible_text": [],
+            "flaws": {"items": []},
+            "rating": "general",
+            "tags": _tags(look),
+            "confidence": "low",
+        }
+    )
+
+
+def _caption(look: Look) -> str:
+    """One plain sentence, such as "Mostly navy and gold; cool colors, low-key light; strongly symmetrical; wide format."."""
+    main = [color.name for color in look.palette if color.share >= MAIN_COLOR_SHARE][:MAIN_COLORS]
+    colors = _listed(main or [look.palette[0].name])
+    accent = f" with an accent of {look.accent}" if look.accent else ""
+    start = f"Monochrome, {colors}" if look.monochrome else f"Mostly {colors}{accent}"
+    feel = [f"{look.temperature} colors"] if look.temperature in ("warm", "cool") else []
+    feel += ["low-key light"] if look.low_key else []
+    parts = [start, ", ".join(feel), "strongly symmetrical" if look.symmetrical else "", _format(look)]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _listed(words: list[str]) -> str:
+    """ "navy", "navy and gold", "navy, gold and red"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _format(look: Look) -> str:
+    """The shape in words that name no subject, which "landscape" and "portrait" do in a prompt."""
+    if look.aspect == "square":
+        return "square format"
+    return "wide format" if look.width > look.height else "tall format"
+
+
+def _palette(look: Look) -> list[Color]:
+    """The colours with their roles: the largest is dominant, a small vivid one is the accent."""
+    room = PALETTE_SIZE - bool(look.accent)
+    named = [
+        Color(name=color.name, role="secondary" if index else "dominant")
+        for index, color in enumerate(look.palette[:room])
+    ]
+    return [*named, Color(name=look.accent, role="accent")] if look.accent else named
+
+
+def _tags(look: Look) -> list[str]:
+    """The few tags that pixels support."""
+    if look.monochrome:
+        return ["monochrome"]
+    return [f"{look.temperature} colors"] if look.temperature in ("warm", "cool") else []

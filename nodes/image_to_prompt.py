@@ -1,0 +1,128 @@
+"""The node `Image → Prompt`: pictures in, prompts for a model family out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import inputs
+from .comfy import Progress, io, schema, wait
+from .images import check_batch, to_pictures
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..prompts import ImageAnalysis, Prompt
+
+
+class ImageToPrompt(io.ComfyNode):
+    """Looks at each picture of a batch and renders what it found for one model family."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """The node as ComfyUI shows it; its outputs are lists, one item per picture."""
+        return schema(
+            node_id="Img2Prompt_ImageToPrompt",
+            display_name="Image → Prompt",
+            category="img2prompt",
+            description="Looks at each picture and writes the prompt that would draw it, in the form that the chosen "
+            "model family wants, with its negative prompt, an art-style analysis and a caption.",
+            search_aliases=["caption", "interrogate", "describe", "reverse prompt", "Qwen3-VL", "img2prompt"],
+            inputs=[
+                inputs.image(),
+                inputs.family(),
+                inputs.look_at(),
+                inputs.extra_instruction(),
+                inputs.prefix(),
+                inputs.leave_out(),
+                inputs.token_budget(),
+                inputs.seed(),
+            ],
+            outputs=[
+                io.String.Output(
+                    "prompt",
+                    display_name="prompt",
+                    is_output_list=True,
+                    tooltip="One per picture, ready for a text encoder.",
+                ),
+                io.String.Output(
+                    "negative",
+                    display_name="negative",
+                    is_output_list=True,
+                    tooltip="Empty where the family takes none.",
+                ),
+                io.String.Output(
+                    "art_style",
+                    display_name="art_style",
+                    is_output_list=True,
+                    tooltip="The art-style analysis, to read.",
+                ),
+                io.String.Output(
+                    "caption", display_name="caption", is_output_list=True, tooltip="What is to be seen, in sentences."
+                ),
+                io.String.Output(
+                    "analysis",
+                    display_name="analysis",
+                    is_output_list=True,
+                    tooltip="Everything that was found, as JSON.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,  # so that it runs, and shows its text, with nothing connected after it
+        )
+
+    @classmethod
+    def validate_inputs(cls, family: str | None = None, look_at: str | None = None) -> bool | str:
+        """Whether the chosen words exist: ComfyUI does not check a V3 combo's value."""
+        return inputs.bad_family(family) or inputs.bad_look_at(look_at) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: object) -> str:
+        """What, besides the inputs, changes the answer: which engine the settings choose."""
+        from ..engine.settings import Settings
+
+        return Settings.load().fingerprint()
+
+    @classmethod
+    async def execute(  # noqa: PLR0913 - a node's inputs are its parameters
+        cls,
+        image: torch.Tensor,
+        family: str,
+        look_at: str,
+        extra_instruction: str,
+        prefix: str,
+        leave_out: str,
+        token_budget: int,
+        seed: int,
+    ) -> io.NodeOutput:
+        """Ask about all pictures at once, render each answer. Raises Img2PromptError; never returns an error as text."""
+        from ..engine import shared_engine
+        from ..prompts import RenderOptions, analysis_request, render
+
+        options = RenderOptions.from_texts(look_at, prefix, leave_out, token_budget)
+        options.check(family)
+        total = check_batch(image)
+        requests = (
+            analysis_request(picture, look_at=options.look_at, extra=extra_instruction, seed=seed & inputs.MAX_SEED)
+            for picture in to_pictures(image)
+        )
+        progress = Progress(total, cls.hidden.unique_id)
+        engine = shared_engine()
+        asked = engine.submit_many(requests, total=total, on_answer=lambda *_: progress.step(), report=progress.say)
+        analyses = await wait(asked, progress)
+        return _output([render(analysis, family, options) for analysis in analyses], analyses)
+
+
+def _output(prompts: list[Prompt], analyses: list[ImageAnalysis]) -> io.NodeOutput:
+    """The five lists, and the prompts for the node's own display."""
+    return io.NodeOutput(
+        [prompt.positive for prompt in prompts],
+        [prompt.negative for prompt in prompts],
+        [prompt.style for prompt in prompts],
+        [prompt.caption for prompt in prompts],
+        [analysis.model_dump_json() for analysis in analyses],
+        ui={
+            "text": [prompt.positive for prompt in prompts],
+            "negative": [prompt.negative for prompt in prompts],
+            "art_style": [prompt.style for prompt in prompts],
+        },
+    )

@@ -1,0 +1,78 @@
+"""Between ComfyUI's IMAGE tensors and pictures. It knows tensors; it knows nothing of nodes or prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from ..prompts.errors import PictureError
+
+if TYPE_CHECKING:
+    import torch
+
+OVERSHOOT = 0.25
+"""How far a value may lie outside 0–1 and still be what a sharpener or upscaler left; it is clipped, as ComfyUI's own
+Save Image does. Further out, the picture is in another range (-1–1, 0–255) and would be seen wrong."""
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+ROWS = 32
+"""Rows converted at a time: their float copy stays in the processor's cache, which is what makes it fast."""
+
+
+def check_batch(images: torch.Tensor) -> int:
+    """The number of pictures in an IMAGE batch of shape [B, H, W, C]. Raises PictureError if it holds none."""
+    if images.ndim != 4 or images.shape[3] not in MODES:
+        raise PictureError(
+            f"The image input has the shape {list(images.shape)}, not [pictures, height, width, 1, 3 or 4 channels]; "
+            "connect an IMAGE."
+        )
+    if images.numel() == 0:
+        raise PictureError(
+            f"The image batch is empty (shape {list(images.shape)}); check the node that makes it, "
+            "and connect at least one picture."
+        )
+    return images.shape[0]
+
+
+def to_pictures(images: torch.Tensor) -> Iterator[Image.Image]:
+    """The pictures of an IMAGE batch, shape [B, H, W, C], one at a time, so that a batch is never copied whole.
+
+    Values are 0–1 floats; C is 1 (grey), 3 (RGB) or 4 (RGBA). Raises PictureError when a picture cannot be one.
+    """
+    check_batch(images)
+    for image in images:
+        yield to_picture(image)
+
+
+def to_picture(image: torch.Tensor) -> Image.Image:
+    """One picture of shape [H, W, C], values 0–1. Raises PictureError for NaN, infinity, or another range."""
+    low, high = (float(value) for value in image.aminmax())
+    if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # NaN fails every comparison
+        if low != low or high != high or low == float("-inf") or high == float("inf"):
+            raise PictureError(
+                "A picture holds values that are not numbers (NaN or infinity); the node that made it failed, "
+                "often a VAE in half precision: run that one in fp32 or choose another VAE."
+            )
+        raise PictureError(
+            f"A picture's values run from {low:.3g} to {high:.3g}, outside ComfyUI's 0–1; "
+            "scale them to 0–1 before this node."
+        )
+    overshoots = low < 0 or high > 1
+    pixels = _to_bytes(image.detach().cpu().float().numpy(), clip=overshoots)
+    return Image.fromarray(pixels, MODES[image.shape[2]])
+
+
+def _to_bytes(values: np.ndarray, *, clip: bool) -> np.ndarray:
+    """Shape [H, W, C] floats to 8 bits, rounded to the nearest; one channel loses its axis, as Pillow wants it."""
+    out = np.empty(values.shape, np.uint8)
+    part = np.empty((min(ROWS, values.shape[0]), *values.shape[1:]), np.float32)
+    for top in range(0, values.shape[0], ROWS):
+        rows = values[top : top + ROWS]
+        scaled = np.multiply(rows, 255, out=part[: len(rows)])
+        if clip:
+            np.clip(scaled, 0, 255, out=scaled)
+        out[top : top + ROWS] = np.add(scaled, 0.5, out=scaled)
+    return out[:, :, 0] if out.shape[2] == 1 else out

@@ -1,0 +1,109 @@
+"""The model families that a prompt can be written for: one TOML file each, strictly checked.
+
+Adding a family is adding `families/<name>.toml`. Knows what a family wants, not how to write it (`tags.py`, `prose.py`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .analysis import Rating
+from .errors import FamilyFileError, UnknownFamily
+
+FAMILIES = Path(__file__).with_name("families")
+
+Slot = Literal[
+    "rating", "subject", "character", "appearance", "clothing", "action", "setting", "shot", "composition", "light",
+    "color", "medium", "style", "mood", "text", "general",
+]  # fmt: skip
+"""One kind of thing to say about a picture; a family's `order` names those it says, first to last."""
+Encoder = Literal["clip", "t5"]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Family(BaseModel):
+    """What one model family wants of a prompt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    """What users type; the same as the file's name."""
+    title: Words
+    form: Literal["tags", "prose"]
+    """tags: short phrases separated by commas. prose: sentences."""
+    encoder: Encoder
+    """The text encoder whose tokens are counted."""
+    budget: Annotated[int, Field(ge=16)]
+    """Tokens of a prompt, without the encoder's own begin and end marks."""
+    order: Annotated[list[Slot], Field(min_length=1)]
+    prefix: list[Words] = []
+    """Put before everything found, in the family's own syntax."""
+    suffix: list[Words] = []
+    rating: dict[Rating, Words] = {}
+    """The family's word for each rating; empty = it has none."""
+    negative: list[Words] = []
+    """The negative prompt, to which visible flaws are added; empty = the family takes none."""
+    weights_allowed: bool
+    """Whether its encoder may be given `(words:1.2)`."""
+    notes: str = ""
+    sources: Annotated[list[Words], Field(min_length=1)]
+    """Where these facts come from: addresses, or "community practice"."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Family:
+        if len(set(self.order)) != len(self.order):
+            raise ValueError("order: names a slot twice")
+        if ("rating" in self.order) != bool(self.rating):
+            raise ValueError("order: must name the slot 'rating' if, and only if, there is a [rating] table")
+        return self
+
+
+@cache
+def family_names() -> tuple[str, ...]:
+    """The names of the families that come with this package, sorted."""
+    return tuple(sorted(path.stem for path in FAMILIES.glob("*.toml")))
+
+
+def load_family(family: str | Path | Family) -> Family:
+    """A family by its name, or from a TOML file of the user's own; a Family is returned as it is.
+
+    Raises UnknownFamily for a name that is none, FamilyFileError for a file that is missing or broken.
+    """
+    if isinstance(family, Family):
+        return family
+    if isinstance(family, Path):
+        return _read(family)
+    if family not in family_names():
+        close = difflib.get_close_matches(family, family_names(), n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UnknownFamily(f"There is no model family {family!r}; {hint}known are {', '.join(family_names())}.")
+    return _bundled(family)
+
+
+@cache
+def _bundled(name: str) -> Family:
+    """A family of this package, read once."""
+    return _read(FAMILIES / f"{name}.toml")
+
+
+def _read(path: Path) -> Family:
+    """The family in one file."""
+    try:
+        family = Family.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FamilyFileError(f"The family file {path} cannot be read ({error.strerror}); check the path.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise FamilyFileError(f"In the family file {path}, {field} is wrong ({first['msg']}); correct it.") from error
+    except ValueError as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError are such
+        raise FamilyFileError(f"The family file {path} is not valid TOML ({error}); correct it.") from error
+    if family.name != path.stem:
+        raise FamilyFileError(f"In the family file {path}, name is {family.name!r}; name the file and the family alike.")
+    return family

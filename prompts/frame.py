@@ -1,0 +1,87 @@
+"""What stands around the words that were found: the user's prefix, the family's prefix and suffix, and the budget.
+
+Checked before a picture is looked at, so that a long batch does not end in an error that was there from the start.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import PromptError
+from .phrases import key_of
+from .syntax import parse
+from .tokens import count_tokens
+
+if TYPE_CHECKING:
+    from .families import Family
+    from .options import RenderOptions
+
+_NAMELESS_EMBEDDING = re.compile(r"(?<!\w)embedding:(?=[\s,:()]|$)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\[()]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The fixed parts of one prompt; `around` puts them around the rest."""
+
+    family: Family
+    prefix: str
+    """The user's, exactly as written, without outer spaces."""
+    budget: int
+    """Tokens of the whole prompt."""
+
+    @classmethod
+    def of(cls, family: Family, options: RenderOptions) -> Frame:
+        """The frame for one family and one user's options. Raises PromptError where they cannot be used."""
+        if options.token_budget < 0:
+            raise PromptError(f"A token budget of {options.token_budget} cannot be kept; use 0 for the family's own.")
+        frame = cls(family, _checked(options.prefix.strip()), options.token_budget or family.budget)
+        if (needed := frame.count("")) > frame.budget:
+            raise PromptError(
+                f"The prefix takes {needed} tokens of a budget of {frame.budget}; shorten it or raise the token budget."
+            )
+        return frame
+
+    def around(self, body: str) -> str:
+        """The whole prompt with these words, already in ComfyUI's syntax, in the middle."""
+        family = self.family
+        join = ", " if family.form == "tags" else " "
+        rest = join.join(filter(None, [*family.prefix, body, *family.suffix]))
+        if not (self.prefix and rest):
+            return self.prefix or rest
+        # a comma keeps the trigger words apart from what follows; ComfyUI also needs it after `embedding:name`
+        return f"{self.prefix} {rest}" if self.prefix[-1] in ",.;:!?" else f"{self.prefix}, {rest}"
+
+    def count(self, body: str) -> int:
+        """The tokens of the whole prompt with these words in the middle."""
+        return count_tokens(self.around(body), self.family.encoder)
+
+    def keys(self) -> set[str]:
+        """What the frame already says, as `key_of` names it: nothing found repeats it."""
+        own = [text for text, _ in parse(self.prefix)]
+        return {key_of(part) for text in [*own, *self.family.prefix, *self.family.suffix] for part in text.split(",")}
+
+
+def _checked(prefix: str) -> str:
+    """The user's prefix, if it cannot change how what follows it is read."""
+    level = 0
+    for character in _ESCAPED.sub("", prefix):
+        level += (character == "(") - (character == ")")
+        if level < 0:
+            break
+    if level:
+        raise PromptError(
+            r"The parentheses of the prefix do not balance, which would change the weights of all that follows; "
+            r"close them, or write \( and \) for plain ones."
+        )
+    if _NAMELESS_EMBEDDING.search(prefix):
+        raise PromptError("The prefix has 'embedding:' without a name right after it; write 'embedding:name'.")
+    if _UNPRINTABLE.search(prefix):
+        raise PromptError("The prefix has control characters in it; type it again instead of pasting it.")
+    if not all(math.isfinite(weight) for _, weight in parse(prefix)):
+        raise PromptError("The prefix has a weight that is no finite number; use one from 0.8 to 1.3.")
+    return prefix

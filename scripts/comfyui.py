@@ -1,0 +1,81 @@
+"""Starts the real ComfyUI of the environment `comfyui` with this checkout as its only custom node pack.
+
+`make comfyui` runs it for a person; the tests use its parts. Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".environments" / "comfyui"
+PYTHON = ENVIRONMENT / "bin" / "python"
+COMFYUI = ENVIRONMENT / "ComfyUI"
+PACK = "ComfyUI-Img2Prompt"
+TINY_CHECKPOINT = ROOT / "tests" / "comfyui" / "tiny_checkpoint.py"
+CHECKPOINT = "tiny-random-sd15.safetensors"
+"""The name under which CheckpointLoaderSimple lists the tiny checkpoint."""
+UI_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
+"""Without the first, a template dialog covers a fresh user's page."""
+
+
+def prepare(base: Path, checkpoint: Path | None = None) -> None:
+    """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, `checkpoint` listed."""
+    for folder in ("custom_nodes", "input", "output", "models/checkpoints", "user/default"):
+        (base / folder).mkdir(parents=True, exist_ok=True)
+    link(base / "custom_nodes" / PACK, ROOT)
+    if checkpoint:
+        link(base / "models" / "checkpoints" / CHECKPOINT, checkpoint)
+    settings = base / "user" / "default" / "comfy.settings.json"
+    if not settings.exists():
+        settings.write_text(json.dumps(UI_SETTINGS))
+
+
+def link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def command(base: Path, port: int) -> list[str]:
+    """What starts ComfyUI on 127.0.0.1 over `base`: on the CPU, nothing kept, no paid nodes."""
+    options = "--cpu --listen 127.0.0.1 --database-url sqlite:///:memory: --disable-api-nodes --fp32-text-enc"
+    folders = ["--port", str(port), "--base-directory", str(base), "--log-stdout"]
+    return [str(PYTHON), "-u", str(COMFYUI / "main.py"), *options.split(), *folders]
+
+
+def tiny_checkpoint() -> Path:
+    """A small random SD1.5-type checkpoint, made once for each version of the script that makes it (278 MB, 15 s)."""
+    key = hashlib.sha256(TINY_CHECKPOINT.read_bytes()).hexdigest()[:12]
+    file = ENVIRONMENT / "checkpoints" / f"{key}.safetensors"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}.part")
+        subprocess.run([str(PYTHON), str(TINY_CHECKPOINT), str(COMFYUI), str(partial)], check=True)
+        partial.replace(file)
+    return file
+
+
+def main() -> None:
+    """Become ComfyUI. Settings of ours (IMG2PROMPT_…) reach the nodes through the environment."""
+    parser = argparse.ArgumentParser(description="Start a real ComfyUI with the nodes in it.")
+    parser.add_argument("--port", type=int, default=8188)
+    port = parser.parse_args().port
+    base = ROOT / ".environments" / "base"
+    prepare(base, tiny_checkpoint())
+    for picture in (ROOT / "docs" / "examples").glob("*.jpg"):
+        shutil.copy(picture, base / "input")
+    print(f"ComfyUI will be at http://127.0.0.1:{port}; Ctrl-C stops it. Its files: {base.relative_to(ROOT)}")
+    print(f"{CHECKPOINT} paints noise: it is there so that a whole workflow runs on a CPU.", flush=True)
+    words = command(base, port)
+    os.execv(words[0], words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Training batches: drawn pictures as Qwen3-VL's patches, lessons as tokens, and labels for the vision part."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import torch
+from img2prompt.tests.seeing_model.checkpoint import MAX_PIXELS, MIN_PIXELS, SPECIAL
+from img2prompt.tests.seeing_model.lessons import Kind, Piece, lesson, noise
+from img2prompt.tests.seeing_model.scenes import COLORS, SHAPES, Scene, draw, new_scene
+from PIL import Image
+from tokenizers import Tokenizer
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+
+PATCH, TOKEN = 16, 32
+"""The sides, in pixels, of a patch and of the 2 x 2 patches that become one token."""
+IGNORED = -100
+COLOR_IDS = {name: index for index, name in enumerate(COLORS)}
+SHAPE_IDS = {name: index for index, name in enumerate(SHAPES)}
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Some pictures of one size."""
+
+    patches: torch.Tensor
+    """float32 [pictures x patches, 3 x 2 x 16 x 16], from -1 to 1."""
+    grid: torch.Tensor
+    """int64 [pictures, 3]: frames, rows and columns of patches."""
+    labels: torch.Tensor
+    """int64 [tokens, 5]: cover (0 background, else shape + 1) and colour here; background, colour, shape overall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lessons of about one length."""
+
+    tokens: torch.Tensor
+    """int64 [lessons, length]."""
+    targets: torch.Tensor
+    """`tokens` where they are learned, else IGNORED."""
+    pictures: Pictures
+
+
+class Lessons:
+    """An endless, seeded supply of batches."""
+
+    def __init__(self, tokenizer: Tokenizer, seed: int) -> None:
+        self.random = Random(seed)
+        self.numbers = np.random.default_rng(seed)
+        self.tokenizer = tokenizer
+        # a grammar lets the server's model spell a key in any split, so keys that are only read are split at random
+        self.stammerer = Tokenizer.from_str(tokenizer.to_str())
+        self.stammerer.model.dropout = 0.3
+        self.special = {token: tokenizer.token_to_id(token) for token in SPECIAL}
+
+    def size(self) -> Size:
+        """Width and height, as the server scales a picture of 256 to 1024 pixels a side; sometimes larger."""
+        random = self.random
+        width, height = (round(256 * 4 ** random.random()) for _ in range(2))
+        if random.random() < 0.4:
+            height = width
+        small, large = (128, 144) if random.random() < 0.15 else (MIN_PIXELS**0.5, MAX_PIXELS**0.5)
+        if random.random() < 0.03:
+            small, large = 256, 384
+        rows, columns = smart_resize(height, width, TOKEN, int(small**2), int(large**2))
+        return columns, rows
+
+    def pictures(self, scenes: list[Scene], size: Size) -> Pictures:
+        """Draw `scenes` and take them through what a client and the server do to pictures."""
+        width, height = size
+        patches = np.concatenate([self._patches(self._photo(scene, size)) for scene in scenes])
+        labels = np.concatenate([_labels(scene, size) for scene in scenes])
+        return Pictures(
+            torch.from_numpy(patches),
+            torch.tensor([[1, height // PATCH, width // PATCH]] * len(scenes)),
+            torch.from_numpy(labels),
+        )
+
+    def _photo(self, scene: Scene, size: Size) -> Image.Image:
+        random = self.random
+        scale = random.choice([1.0, 1.0, random.uniform(0.7, 2.0), random.uniform(2.0, 5.0)])
+        picture = draw(scene, round(size[0] * scale), round(size[1] * scale), random)
+        if random.random() < 0.3:
+            file = io.BytesIO()
+            sampling = random.choice([0, 2])  # 4:4:4 and 4:2:0
+            picture.save(file, "JPEG", quality=random.randint(70, 97), subsampling=sampling)
+            picture = Image.open(file)
+        return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+
+    def _patches(self, picture: Image.Image) -> np.ndarray:
+        """As Qwen2VLImageProcessor lays them out: the four patches of a token in a row, each frame twice."""
+        pixels = np.asarray(picture, dtype=np.float32)
+        if self.random.random() < 0.3:
+            grain = self.numbers.standard_normal(pixels.shape, dtype=np.float32)
+            pixels = np.clip(pixels + grain * self.random.uniform(1, 8), 0, 255)
+        rows, columns = pixels.shape[0] // TOKEN, pixels.shape[1] // TOKEN
+        tiles = pixels.reshape(rows, 2, PATCH, columns, 2, PATCH, 3).transpose(0, 3, 1, 4, 6, 2, 5)
+        frames = tiles.reshape(rows * columns * 4, 3, 1, PATCH * PATCH) / 127.5 - 1
+        return np.repeat(frames, 2, axis=2).reshape(len(frames), -1)
+
+    def batches(self, mix: dict[Kind, float], prompt_words: int, tokens: int = 6000) -> Iterator[Batch]:
+        """A few batches of one picture size, each of at most about `tokens` tokens, from lessons of like length."""
+        size = self.size()
+        pads = size[0] * size[1] // TOKEN**2
+        drawn = [self._lesson(mix, prompt_words, pads) for _ in range(120)]
+        drawn.sort(key=lambda one: len(one[0]))
+        groups: list[list[tuple[list[int], list[bool], list[Scene]]]] = [[]]
+        for one in drawn:
+            if groups[-1] and len(one[0]) * (len(groups[-1]) + 1) > tokens:
+                groups.append([])
+            groups[-1].append(one)
+        self.random.shuffle(groups)
+        for group in groups:
+            yield self._collate(group, size)
+
+    def _lesson(
+        self, mix: dict[Kind, float], prompt_words: int, pads: int
+    ) -> tuple[list[int], list[bool], list[Scene]]:
+        random = self.random
+        kind = random.choices(list(mix), list(mix.values()))[0]
+        scenes = [new_scene(random) for _ in range(2 if kind == "observations" else 1)]
+        tokens = self._prompt(len(scenes), pads, prompt_words)
+        learned = [False] * len(tokens)
+        for piece in lesson(kind, scenes, random):
+            ids = self._piece(piece)
+            tokens += ids
+            learned += [piece.learned] * len(ids)
+        return [*tokens, self.special["<|im_end|>"]], [*learned, True], scenes
+
+    def _piece(self, piece: Piece) -> list[int]:
+        stammer = piece.key and not piece.learned and self.random.random() < 0.35
+        return (self.stammerer if stammer else self.tokenizer).encode(piece.text, add_special_tokens=False).ids
+
+    def _prompt(self, pictures: int, pads: int, words: int) -> list[int]:
+        """A conversation up to the answer, with noise of up to about `words` words before and after the pictures."""
+        random = self.random
+        start, end = self.special["<|im_start|>"], self.special["<|im_end|>"]
+        picture = [self.special["<|vision_start|>"], *[self.special["<|image_pad|>"]] * pads]
+        picture.append(self.special["<|vision_end|>"])
+        ids: list[int] = []
+        if random.random() < 0.6:
+            ids += [start, *self._encode("system\n" + self._noise(words)), end, *self._encode("\n")]
+        ids += [start, *self._encode("user\n" + (self._noise(words) if random.random() < 0.3 else ""))]
+        label = random.choice(["", "", "", "Image {}: ", "Picture {}:\n"])
+        for index in range(pictures):
+            ids += self._encode(label.format(index + 1)) + picture
+        if random.random() < 0.8:
+            ids += self._encode(self._noise(words))
+        return [*ids, end, *self._encode("\n"), start, *self._encode("assistant\n")]
+
+    def _noise(self, words: int) -> str:
+        """Mostly short, for speed; a tenth as long as real instructions are."""
+        length = self.random.choices([words // 40, words // 10, words // 3, words], [5, 3, 1, 1])[0]
+        return noise(self.random.randint(0, max(3, length)), self.random)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _collate(self, group: list[tuple[list[int], list[bool], list[Scene]]], size: Size) -> Batch:
+        length = max(len(ids) for ids, _, _ in group)
+        tokens = torch.full((len(group), length), self.special["<|endoftext|>"])
+        targets = torch.full((len(group), length), IGNORED)
+        for row, (ids, learned, _) in enumerate(group):
+            line = torch.tensor(ids)
+            tokens[row, : len(ids)] = line
+            targets[row, : len(ids)] = torch.where(torch.tensor(learned), line, IGNORED)
+        return Batch(tokens, targets, self.pictures([scene for *_, scenes in group for scene in scenes], size))
+
+
+def _labels(scene: Scene, size: Size) -> np.ndarray:
+    """What covers each token (IGNORED where it is mixed), and what the whole picture shows."""
+    width, height = size
+    radius = scene.radius * min(size)
+    y, x = np.mgrid[0 : height // TOKEN, 0 : width // TOKEN] * TOKEN + TOKEN // 2
+    dx, dy = np.abs(x - scene.x * width), np.abs(y - scene.y * height)
+    distance, near = np.hypot(dx, dy), np.maximum(dx, dy) < radius + 20
+    inside = distance < max(radius * 0.75, 12)
+    cover = np.where(inside, 1 + SHAPE_IDS[scene.shape], np.where(near, IGNORED, 0))
+    color = np.where(near, IGNORED, COLOR_IDS[scene.background])
+    color = np.where(distance < max(radius * 0.5, 10), COLOR_IDS[scene.color], color)
+    whole = [COLOR_IDS[scene.background], COLOR_IDS[scene.color], SHAPE_IDS[scene.shape]]
+    return np.concatenate([np.stack([cover.ravel(), color.ravel()], 1), np.tile(whole, (cover.size, 1))], 1)

@@ -1,0 +1,195 @@
+"""Train the seeing model on a CPU: `python -m img2prompt.tests.seeing_model.train --out FOLDER` (see README.md).
+
+First the eyes alone, on what each patch and each picture shows; then eyes and mouth together, on lessons that start
+short. Both take a fixed number of steps, so the learning rate does not depend on the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import torch
+import torch.nn.functional as F
+from img2prompt.tests.seeing_model.batches import COLOR_IDS, IGNORED, PATCH, SHAPE_IDS, TOKEN, Batch, Lessons, Pictures
+from img2prompt.tests.seeing_model.checkpoint import build_model, load, make_tokenizer, save
+from img2prompt.tests.seeing_model.lessons import Kind
+from img2prompt.tests.seeing_model.scenes import new_scene
+from transformers import Qwen3VLForConditionalGeneration
+from transformers.models.qwen3_vl import modeling_qwen3_vl as qwen
+
+EASY: dict[Kind, float] = {"short": 0.85, "part": 0.1, "observations": 0.05}
+FULL: dict[Kind, float] = {"short": 0.3, "part": 0.2, "analysis": 0.45, "observations": 0.05}
+EASY_SHARE = 0.5
+"""The share of the steps that has only easy lessons and short prompts."""
+LABELS = (len(SHAPE_IDS) + 1, len(COLOR_IDS), len(COLOR_IDS), len(COLOR_IDS), len(SHAPE_IDS))
+"""How many values each column of `Pictures.labels` has."""
+
+
+class Examiner(torch.nn.Module):
+    """Asks every token of the vision part what it shows; only training needs it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.ask = torch.nn.Linear(width, sum(LABELS))
+
+    def forward(self, features: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss, and the share of right answers about whole pictures."""
+        loss, right = torch.zeros(()), []
+        for column, guess in enumerate(self.ask(features.float()).split(LABELS, dim=1)):
+            weight = torch.tensor([0.15] + [1.0] * (LABELS[0] - 1)) if column == 0 else None
+            loss = loss + F.cross_entropy(guess, labels[:, column], weight=weight, ignore_index=IGNORED)
+            right.append((guess.argmax(1) == labels[:, column]).float().mean())
+        return loss, torch.stack(right[2:]).mean()
+
+
+class Trainer:
+    """A model, its optimizer, and how far the plan has come."""
+
+    def __init__(self, model: Qwen3VLForConditionalGeneration, lessons: Lessons, log: Callable[[str], None]) -> None:
+        self.model, self.lessons, self.log = model, lessons, log
+        self.examiner = Examiner(model.config.text_config.hidden_size)
+        self.features: list[torch.Tensor] = []
+        model.model.visual.merger.register_forward_hook(lambda _module, _input, output: self.features.append(output))
+
+    def train_eyes(self, steps: int, rate: float) -> None:
+        """The vision part alone."""
+        visual, random = self.model.model.visual, self.lessons.random
+        optimizer = _optimizer([*visual.parameters(), *self.examiner.parameters()])
+        for step in range(steps):
+            size = self.lessons.size()
+            count = max(4, 36 * 1024 * 28 // (size[0] * size[1]))
+            pictures = self.lessons.pictures([new_scene(random) for _ in range(count)], size)
+            _set_rate(optimizer, rate, step / steps)
+            self._see(pictures)
+            loss, right = self.examiner(self.features.pop(), pictures.labels)
+            _update(optimizer, loss)
+            if step % 50 == 0 or step == steps - 1:
+                self.log(f"eyes {step} loss {loss.item():.3f} right {right.item():.3f}")
+
+    def _see(self, pictures: Pictures) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            self.model.model.visual(pictures.patches, grid_thw=pictures.grid, return_dict=True)
+
+    def train_mouth(self, steps: int, rate: float, easy_share: float, keep: Callable[[], None]) -> None:
+        """The whole model."""
+        optimizer = _optimizer([*self.model.parameters(), *self.examiner.parameters()])
+        step, average = 0, 0.0
+        while step < steps:
+            easy = self.lessons.random.random() < (0.9 if step < steps * easy_share else 0.2)
+            for batch in self.lessons.batches(EASY if easy else FULL, 30 if easy else 350):
+                _set_rate(optimizer, rate, step / steps)
+                loss, right = self._answer(batch)
+                seen, seen_right = self.examiner(self.features.pop(), batch.pictures.labels)
+                _update(optimizer, loss + 0.1 * seen)
+                average += (right - average) * max(0.02, 1 / (step + 1))
+                if step % 25 == 0 or step == steps - 1:
+                    self.log(
+                        f"mouth {step} {tuple(batch.tokens.shape)} loss {loss.item():.4f} seen {seen_right.item():.3f} "
+                        f"lessons all right {right:.3f} average {average:.3f}"
+                    )
+                step += 1
+                if step % 200 == 0:
+                    keep()
+                if step == steps:
+                    break
+
+    def _answer(self, batch: Batch) -> tuple[torch.Tensor, float]:
+        """The loss, and the share of lessons whose every learned token is the model's first choice."""
+        pads = batch.tokens == self.model.config.image_token_id
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = self.model.model(
+                input_ids=batch.tokens,
+                pixel_values=batch.pictures.patches,
+                image_grid_thw=batch.pictures.grid,
+                mm_token_type_ids=pads.int(),
+                use_cache=False,
+            )[0]
+        targets = batch.targets[:, 1:]
+        learned = targets != IGNORED
+        guess = self.model.lm_head(hidden[:, :-1][learned].float())
+        wrong = torch.zeros(targets.shape, dtype=torch.bool)
+        wrong[learned] = guess.argmax(1) != targets[learned]
+        return F.cross_entropy(guess, targets[learned]), 1 - wrong.any(1).float().mean().item()
+
+
+def _optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, peak: float, done: float) -> None:
+    """A short warm-up, then half a cosine down to 3% of the peak."""
+    rate = peak * min(1, done / 0.04 + 0.02) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+    optimizer.step()
+
+
+def speed_up_vision() -> None:
+    """Two equal but faster computations: pictures of one size attend in one batch, and a still frame is seen once.
+
+    Transformers loops over pictures; and its 3-D convolution over the same frame twice is one matrix product with the
+    kernel summed over time.
+    """
+
+    def attend(self, hidden_states, cu_seqlens, position_embeddings=None, **_kwargs):
+        length, pictures = hidden_states.shape[0], cu_seqlens.numel() - 1
+        q, k, v = self.qkv(hidden_states).reshape(length, 3, self.num_heads, -1).permute(1, 0, 2, 3).unbind(0)
+        q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
+        q, k, v = (x.reshape(pictures, length // pictures, self.num_heads, -1).transpose(1, 2) for x in (q, k, v))
+        seen = F.scaled_dot_product_attention(q, k, v, scale=self.scaling)
+        return self.proj(seen.transpose(1, 2).reshape(length, -1))
+
+    def embed(self, hidden_states):
+        frame = hidden_states.view(-1, 3, 2, PATCH * PATCH)[:, :, 0].reshape(-1, 3 * PATCH * PATCH)
+        return F.linear(frame, self.proj.weight.sum(2).reshape(-1, 3 * PATCH * PATCH), self.proj.bias)
+
+    qwen.Qwen3VLVisionAttention.forward = attend
+    qwen.Qwen3VLVisionPatchEmbed.forward = embed
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint to write")
+    parser.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
+    parser.add_argument("--eye-steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--eye-rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--easy-share", type=float, default=EASY_SHARE)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    begin = time.monotonic()
+    if options.resume:
+        model, tokenizer = load(options.resume)
+    else:
+        tokenizer = make_tokenizer(options.seed)
+        model = build_model({token: tokenizer.token_to_id(token) for token in Lessons(tokenizer, 0).special}, options.seed)
+    speed_up_vision()
+    model.train()
+    trainer = Trainer(
+        model,
+        Lessons(tokenizer, options.seed),
+        lambda line: print(f"{time.monotonic() - begin:5.0f} s  {line}", flush=True),
+    )
+    keep = lambda: save(options.out, model, tokenizer)  # noqa: E731
+    trainer.train_eyes(options.eye_steps, options.eye_rate)
+    trainer.train_mouth(options.steps, options.rate, options.easy_share, keep)
+    keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+// Shows on the node what it wrote: one read-only text widget, filled when the node has run (or its result was cached).
+import { app } from "../../../scripts/app.js";
+import { ComfyWidgets } from "../../../scripts/widgets.js";
+
+const NODE = "Img2Prompt_ImageToPrompt";
+const WIDGET = "shown_prompt";
+
+/** One picture: its prompt. Several: numbered, so that they can be told apart. */
+function asText(prompts) {
+  return prompts.length === 1 ? prompts[0] : prompts.map((text, i) => `${i + 1}. ${text}`).join("\n\n");
+}
+
+function addWidget(node) {
+  const { widget } = ComfyWidgets.STRING(node, WIDGET, ["STRING", { multiline: true }], app);
+  widget.label = "prompt";
+  widget.options.read_only = true;
+  // what is shown is a result: kept out of the workflow file and out of what is sent to the server
+  widget.serialize = false;
+  widget.options.serialize = false;
+  if (widget.inputEl) {
+    widget.inputEl.readOnly = true;
+    widget.inputEl.placeholder = "The prompt appears here when the node has run.";
+  }
+}
+
+/** A seed that changes by itself would ask the model again at every run; the front end offers no other default. */
+function keepSeed(node) {
+  const control = node.widgets?.find((w) => w.name === "seed")?.linkedWidgets?.[0];
+  if (control) control.value = "fixed";
+}
+
+app.registerExtension({
+  name: "img2prompt.image_to_prompt",
+  async beforeRegisterNodeDef(nodeType, nodeData) {
+    if (nodeData.name !== NODE) return;
+    const { onNodeCreated, onExecuted } = nodeType.prototype;
+    // made at once, not when the first result comes: Nodes 2.0 does not show a widget that is added later
+    nodeType.prototype.onNodeCreated = function (...args) {
+      onNodeCreated?.apply(this, args);
+      keepSeed(this);
+      addWidget(this);
+    };
+    nodeType.prototype.onExecuted = function (message) {
+      onExecuted?.call(this, message);
+      const widget = this.widgets?.find((w) => w.name === WIDGET);
+      if (widget && message?.text) widget.value = asText(message.text);
+    };
+  },
+});
