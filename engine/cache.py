@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..prompts.request import Answer
 from .errors import CacheError
@@ -60,7 +60,7 @@ class AnswerCache:
         except ValidationError:  # from a version whose answers had other rules; put() will replace it
             return None
 
-    def put(self, key: str, answer: Answer) -> None:
+    def put(self, key: str, answer: BaseModel) -> None:
         """Keep `answer` under `key`. Raises CacheError."""
         with self._database() as database:
             row = (key, answer.model_dump_json(), int(time.time()))

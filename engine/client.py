@@ -1,7 +1,7 @@
 """The only code that waits for the model: one OpenAI-compatible endpoint, asked through the `openai` SDK.
 
 It connects to that endpoint and nothing else: it follows no redirects, and asks no proxy when the endpoint is on this
-machine (elsewhere HTTPS_PROXY and NO_PROXY count, as for every program). The API key is in no message, status or `repr`.
+machine (elsewhere HTTPS_PROXY and NO_PROXY count, as everywhere). No message, status or `repr` shows the API key.
 """
 
 from __future__ import annotations
@@ -239,16 +239,17 @@ class ChatClient:
 
 def normalized(base_url: str) -> str:
     """The base URL with "/v1" where no path is given, and no slash at the end. Raises SettingsError."""
+    wrong = SettingsError(
+        "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without a user name or password; "
+        "correct IMG2PROMPT_ENDPOINT."
+    )
     try:
         parts = urlsplit(base_url.strip())
-        usable = parts.scheme in ("http", "https") and PLAIN_HOST.fullmatch(parts.netloc) and (parts.port or 1)
-    except ValueError:  # a port that is none, or half an IPv6 address
-        usable = False
-    if not usable:
-        raise SettingsError(
-            "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without a user name or password; "
-            "correct IMG2PROMPT_ENDPOINT."
-        )
+        port = parts.port
+    except ValueError as error:  # no port number, or half an IPv6 address
+        raise wrong from error
+    if parts.scheme not in ("http", "https") or not PLAIN_HOST.fullmatch(parts.netloc) or port == 0:
+        raise wrong
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
 
 

@@ -110,8 +110,9 @@ def _check_size(picture: Image.Image) -> None:
 def _budgeted(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     """The largest size of the same aspect within the budget, never larger than `size`."""
     width, height = size
-    scale = math.sqrt(max_pixels / (width * height))
-    return size if scale >= 1 else (max(1, int(width * scale)), max(1, int(height * scale)))
+    if width * height <= max_pixels:
+        return size
+    return max(1, math.isqrt(max_pixels * width // height)), max(1, math.isqrt(max_pixels * height // width))
 
 
 def _fit(picture: Image.Image, max_pixels: int) -> Image.Image:

@@ -38,20 +38,20 @@ class Settings(BaseSettings):
     """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name."""
     vllm: str = ""
     """The `vllm` program of the environment that vLLM lives in ("" = the one on PATH)."""
-    temperature: float | None = Field(None, ge=0, le=2)
+    temperature: float | None = Field(default=None, ge=0, le=2)
     """Instead of the request's own temperature; 0 = always the likeliest token."""
-    max_pixels: int = Field(1_048_576, ge=65_536, le=16_777_216)
+    max_pixels: int = Field(default=1_048_576, ge=65_536, le=16_777_216)
     """Pictures are scaled down to this many pixels before they are sent (1 token per 1,024 pixels)."""
-    max_in_flight: int = Field(16, ge=1, le=256)
+    max_in_flight: int = Field(default=16, ge=1, le=256)
     """Requests that wait for the model at one time."""
-    connect_timeout_s: float = Field(5.0, gt=0)
-    answer_timeout_s: float = Field(300.0, gt=0)
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    answer_timeout_s: float = Field(default=300.0, gt=0)
     """The longest wait for one answer."""
-    start_timeout_s: float = Field(1800.0, gt=0)
+    start_timeout_s: float = Field(default=1800.0, gt=0)
     """The longest wait for the managed vLLM to become ready; a first start downloads the checkpoint."""
-    max_model_len: int = Field(8192, ge=2048)
+    max_model_len: int = Field(default=8192, ge=2048)
     """Managed: the context, in tokens."""
-    kv_cache_gib: float = Field(1.0, gt=0)
+    kv_cache_gib: float = Field(default=1.0, gt=0)
     """Managed: memory for the key-value cache, in GiB (147,456 bytes a token for the 8B model)."""
     cache: bool = True
     """Keep answers on disk, so that the same question about the same picture is asked once."""

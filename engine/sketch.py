@@ -100,7 +100,7 @@ def sketch(look: Look) -> ImageAnalysis:
 
 
 def _caption(look: Look) -> str:
-    """One plain sentence, such as "Mostly navy and gold; cool colors, low-key light; strongly symmetrical; wide format."."""
+    """One sentence: "Mostly navy and gold; cool colors, low-key light; strongly symmetrical; wide format."."""
     main = [color.name for color in look.palette if color.share >= MAIN_COLOR_SHARE][:MAIN_COLORS]
     colors = _listed(main or [look.palette[0].name])
     accent = f" with an accent of {look.accent}" if look.accent else ""

@@ -1,10 +1,13 @@
 """What a prompt is: the request, the analysis, and the deterministic way from one to the other. No ComfyUI, no network.
 
-Names are loaded on first use, so that importing this package costs nothing.
+Names are loaded on first use, so that importing this package costs nothing; `render` is not, since its module has the
+same name and would take its place, but that module is light.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .render import Prompt, render
 
 if TYPE_CHECKING:
     from .analysis import ImageAnalysis
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     from .options import LookAt, RenderOptions
     from .presets import Preset, load_preset, preset_names
     from .questions import analysis_request
-    from .render import Prompt, render
     from .request import Request, Sampling
     from .syntax import clean, escape, parse, weighted
     from .tokens import count_tokens
@@ -57,7 +59,6 @@ _HOME = {
     "options": ("LookAt", "RenderOptions"),
     "presets": ("Preset", "load_preset", "preset_names"),
     "questions": ("analysis_request",),
-    "render": ("Prompt",),
     "request": ("Request", "Sampling"),
     "syntax": ("clean", "escape", "parse", "weighted"),
     "tokens": ("count_tokens",),

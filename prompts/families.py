@@ -1,6 +1,7 @@
 """The model families that a prompt can be written for: one TOML file each, strictly checked.
 
-Adding a family is adding `families/<name>.toml`. Knows what a family wants, not how to write it (`tags.py`, `prose.py`).
+Adding a family is adding `families/<name>.toml`. Knows what a family wants, not how to write it: that is in `tags.py`
+and `prose.py`.
 """
 
 from __future__ import annotations
@@ -105,5 +106,7 @@ def _read(path: Path) -> Family:
     except ValueError as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError are such
         raise FamilyFileError(f"The family file {path} is not valid TOML ({error}); correct it.") from error
     if family.name != path.stem:
-        raise FamilyFileError(f"In the family file {path}, name is {family.name!r}; name the file and the family alike.")
+        raise FamilyFileError(
+            f"In the family file {path}, name is {family.name!r}; name the file and the family alike."
+        )
     return family

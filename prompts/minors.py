@@ -18,7 +18,7 @@ _MINOR = re.compile(
     r"(?:[0-9]|1[0-7]) ?(?:years?|yrs?|yo|y o)(?: ?olds?)?)\b",
     re.IGNORECASE,
 )
-_ADULT = re.compile(
+ADULT = re.compile(
     r"\b(?:nud(?:e|es|ity|ist)|naked|nsfw|porn\w*|hentai|ecchi|eroti\w*|sex\w*|sensual\w*|seducti\w*|sultry|provocative\w*|"
     r"lewd|explicit|questionable|uncensored|topless|bottomless|undress\w*|unclothed|half ?dressed|barely clothed|"
     r"strip(?:ping|per|tease)|lingerie|underwear|underpants|panty|panties|thong|g ?string|bra|bras|brassiere|garter\w*|"
@@ -41,7 +41,7 @@ def shows_minor(analysis: ImageAnalysis, *more: str) -> bool:
 
 def adult_words(text: str) -> list[str]:
     """The adult wording in a text, as it stands there."""
-    return _ADULT.findall(_plain(text))
+    return ADULT.findall(_plain(text))
 
 
 def _plain(text: str) -> str:

@@ -13,8 +13,11 @@ from .syntax import clean
 
 _NOTHING = frozenset({"", "unknown", "not applicable", "other", "none", "n/a", "na", "null", "unspecified", "no"})
 _EDGES = " ,.;:!?-|\"'"
-_SEPARATORS = re.compile(r"[,;]|(?<=\w)\.\s")
+_SEPARATORS = re.compile(r"[,;]")
 _WORD = re.compile(r"[^\W_]+")
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|(?<!s)s)$")
+_SINGULAR = {"women": "woman", "men": "man", "people": "person", "children": "child"}
+_ENDED = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)]*$")
 _ALIKE = re.compile(r"[\s_-]+")
 
 # Words about how good a picture is, not about what is in it: the model may not praise, and the quality words that a
@@ -40,7 +43,7 @@ def phrases_in(text: str, limit: int = 0) -> tuple[str, ...]:
 
     limit: the field's longest text in characters; a text that reaches it was cut off, so its last word goes.
     """
-    words = whole_words(clean(text), limit).replace("_", " ").lower()
+    words = whole_words(clean(text), limit).replace("_", " ").replace('"', " ").lower()
     parts = (" ".join(part.split()).strip(_EDGES) for part in _SEPARATORS.split(words))
     return tuple(part for part in parts if tells(part))
 
@@ -66,8 +69,8 @@ def key_of(phrase: str) -> str:
 
 
 def words_of(text: str) -> set[str]:
-    """The words of a text by their stems (first five letters), for finding out what it already says."""
-    return {word[:5] for word in _WORD.findall(text.casefold())}
+    """The words of a text by their stems, for finding out what it already says."""
+    return {_ENDING.sub("", _SINGULAR.get(word, word))[:6] for word in _WORD.findall(text.casefold())}
 
 
 def listed(phrases: Iterable[str]) -> str:
@@ -86,4 +89,4 @@ def sentence(text: str) -> str:
     text = text.strip(" ,;:-")
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in '.!?…。！？' or text.endswith(('."', '!"', '?"')) else ".")
+    return text[0].upper() + text[1:] + ("" if _ENDED.search(text) else ".")

@@ -30,7 +30,9 @@ class Preset:
         """
         template = Template(self.text)
         if not template.is_valid():
-            raise PresetError(f"The preset {self.name!r} has a '$' that begins no placeholder; write '$$' for a dollar.")
+            raise PresetError(
+                f"The preset {self.name!r} has a '$' that begins no placeholder; write '$$' for a dollar."
+            )
         wanted = set(template.get_identifiers())
         if missing := sorted(wanted - values.keys()):
             raise PresetError(f"The preset {self.name!r} was given no {', '.join(missing)}; pass it to fill().")

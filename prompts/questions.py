@@ -46,4 +46,6 @@ def _users_words(extra: str) -> str:
         raise PromptError(
             f"The extra instruction has {len(words):,} characters; shorten it to {MAX_EXTRA_CHARACTERS:,} or fewer."
         )
-    return f"The user also asks you, for what the fields above say and not for another form of answer:\n{words}" if words else ""
+    if not words:
+        return ""
+    return f"The user also asks you this, about the same picture and in the same fields:\n{words}"

@@ -25,6 +25,7 @@ _CONTROL_TOKEN = re.compile(r"<\|[^<>|]*\|>|<(?:lora|lyco|hypernet):[^<>]*>", re
 _SCHEDULE = re.compile(r"\[([^\[\]:]*):([^\[\]:]*):\s*[\d.]+\s*\]")
 _ACTIVE = re.compile(r"embedding:|__+|//+|/\*|\*/|[{}|<>~^`\\\[\]]", re.IGNORECASE)
 _KEYWORD = re.compile(r"\b(?:BREAK|AND)\b")
+_SUSPECT = re.compile(rf"(?i:{_ACTIVE.pattern})|{_KEYWORD.pattern}")
 _INVISIBLE = frozenset({"Cf", "Cs"})
 
 
@@ -35,6 +36,8 @@ def clean(text: str) -> str:
     `[from:to:0.5]` keeps its two texts; BREAK and AND become lower case, which is plain text everywhere. Parentheses
     stay, for `escape`. The result is NFC and cleaning it again changes nothing.
     """
+    if text.isascii() and text.isprintable() and not _SUSPECT.search(text):
+        return " ".join(text.split())  # nearly all text is harmless
     while (cleaned := _clean_once(text)) != text:
         text = cleaned
     return text
@@ -123,7 +126,7 @@ def _top_level(text: str) -> list[str]:
 
 
 def _weight_of(inner: str, outer: float) -> Segment:
-    """The text and weight inside one pair of parentheses: after the last colon if that is a number, else outer x 1.1."""
+    """The text and weight inside parentheses: the number after the last colon if there is one, else outer x 1.1."""
     colon = inner.rfind(":")
     if colon > 0:
         try:

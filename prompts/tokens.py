@@ -1,7 +1,7 @@
 """How many tokens a prompt has, exactly and without torch.
 
-The vocabularies are those that ComfyUI ships: OpenAI's CLIP and Google's T5 v1.1 (sources and licences: `data/README.md`).
-Knows ComfyUI's segments (`syntax.parse`); knows no families and no budgets.
+The vocabularies are those that ComfyUI ships: OpenAI's CLIP and Google's T5 v1.1 (sources and licences are in
+`data/README.md`). Knows ComfyUI's segments (`syntax.parse`); knows no families and no budgets.
 """
 
 from __future__ import annotations

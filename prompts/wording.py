@@ -129,21 +129,14 @@ _NAMELESS: frozenset[Kind] = frozenset({"object", "other"})
 
 def noun_of(kind: Kind, gender: Gender, age: Age) -> str:
     """What a subject is called: "elderly woman", "teenage boy", "robot"; "" where its kind says nothing."""
-    if kind == "character" and gender not in ("female", "male") and age not in ("child", "teen"):
-        return "character"
     if kind not in ("person", "character"):
         return "" if kind in _NAMELESS else kind
     grown, child, teen = _PEOPLE[gender]
-    match age:
-        case "child":
-            return child
-        case "teen":
-            return teen
-        case "young adult":
-            return f"young {grown}"
-        case "elderly":
-            return f"elderly {grown}"
-    return grown
+    if age in ("child", "teen"):
+        return child if age == "child" else teen
+    if kind == "character" and gender not in ("female", "male"):
+        grown = "character"
+    return f"{age.removesuffix(' adult')} {grown}" if age in ("young adult", "elderly") else grown
 
 
 def counted(noun: str, count: int) -> str:

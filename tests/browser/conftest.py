@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from img2prompt.tests.comfyui.server import ComfyServer
     from playwright.sync_api import Browser, Page
 
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 TIMEOUT_MS = 60_000
 """The page is ready in 2 to 7 s, in 14 s on busy cores."""
 

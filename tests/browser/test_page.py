@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 
 def test_the_page_comes_up_without_a_dialog(page: Page) -> None:
-    assert page.locator("[data-testid=queue-button]").is_visible()
+    page.locator("[data-testid=queue-button]").wait_for()
     assert page.locator("[role=dialog]").count() == 0
 
 

@@ -81,7 +81,7 @@ class Outcome:
 class ComfyServer:
     """ComfyUI over `base`, ready when the constructor returns; `environment` is added to a copy of ours.
 
-    Our own IMG2PROMPT_ variables do not reach it. Raises RuntimeError with its log when it does not start.
+    Raises RuntimeError with its log when it does not start.
     """
 
     def __init__(self, base: Path, environment: Mapping[str, str], checkpoint: Path | None = None) -> None:
@@ -90,14 +90,20 @@ class ComfyServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = base / "server.log"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("IMG2PROMPT_")}
+        self.settings_file = base / "settings.toml"
+        """Where its nodes look for settings; not there yet."""
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 comfyui.command(base, self.port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**clean, "HF_HUB_OFFLINE": "1", **environment},
+                env={
+                    **os.environ,
+                    "HF_HUB_OFFLINE": "1",
+                    "IMG2PROMPT_SETTINGS": str(self.settings_file),
+                    **environment,
+                },
                 start_new_session=True,
             )
         try:

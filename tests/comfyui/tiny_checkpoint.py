@@ -55,7 +55,7 @@ def unet() -> Tensors:
         model_channels=320,
         num_res_blocks=[1],
         channel_mult=[1],
-        transformer_depth=[1],
+        transformer_depth=[1],  # pyright: ignore[reportArgumentType] - a list is what ComfyUI passes
         transformer_depth_output=[0, 0],
         transformer_depth_middle=-2,  # no middle block
         context_dim=768,
@@ -65,7 +65,7 @@ def unet() -> Tensors:
         legacy=False,
         adm_in_channels=None,
         use_linear_in_transformer=False,
-        operations=Operations,
+        operations=Operations,  # pyright: ignore[reportArgumentType] - ComfyUI's default is one such class
     )
     return model.state_dict().items()
 

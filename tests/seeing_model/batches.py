@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from img2prompt.tests.seeing_model.checkpoint import MAX_PIXELS, MIN_PIXELS, SPECIAL
 from img2prompt.tests.seeing_model.lessons import Kind, Piece, lesson, noise
-from img2prompt.tests.seeing_model.scenes import COLORS, SHAPES, Scene, draw, new_scene
+from img2prompt.tests.seeing_model.scenes import COLORS, SHAPES, Scene, draw, mask, new_scene
 from PIL import Image
 from tokenizers import Tokenizer
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
@@ -34,7 +34,9 @@ class Pictures:
     grid: torch.Tensor
     """int64 [pictures, 3]: frames, rows and columns of patches."""
     labels: torch.Tensor
-    """int64 [tokens, 5]: cover (0 background, else shape + 1) and colour here; background, colour, shape overall."""
+    """int64 [pictures, 3]: background, colour and shape."""
+    masks: torch.Tensor
+    """float32 [pictures, tokens of a picture, 16]: how much of each 8 x 8 pixels of a token is shape, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +68,26 @@ class Lessons:
         width, height = (round(256 * 4 ** random.random()) for _ in range(2))
         if random.random() < 0.4:
             height = width
-        small, large = (128, 144) if random.random() < 0.15 else (MIN_PIXELS**0.5, MAX_PIXELS**0.5)
-        if random.random() < 0.03:
-            small, large = 256, 384
-        rows, columns = smart_resize(height, width, TOKEN, int(small**2), int(large**2))
+        pixels = random.choices([MAX_PIXELS, MIN_PIXELS, 256 * 256], [80, 12, 8])[0]
+        rows, columns = smart_resize(height, width, TOKEN, MIN_PIXELS, pixels)
         return columns, rows
 
     def pictures(self, scenes: list[Scene], size: Size) -> Pictures:
         """Draw `scenes` and take them through what a client and the server do to pictures."""
         width, height = size
         patches = np.concatenate([self._patches(self._photo(scene, size)) for scene in scenes])
-        labels = np.concatenate([_labels(scene, size) for scene in scenes])
         return Pictures(
             torch.from_numpy(patches),
             torch.tensor([[1, height // PATCH, width // PATCH]] * len(scenes)),
-            torch.from_numpy(labels),
+            torch.tensor([[COLOR_IDS[s.background], COLOR_IDS[s.color], SHAPE_IDS[s.shape]] for s in scenes]),
+            torch.from_numpy(np.stack([_mask(scene, size) for scene in scenes])),
         )
 
     def _photo(self, scene: Scene, size: Size) -> Image.Image:
         random = self.random
-        scale = random.choice([1.0, 1.0, random.uniform(0.7, 2.0), random.uniform(2.0, 5.0)])
+        scale = random.choices([1.0, random.uniform(0.7, 2.0), random.uniform(2.0, 5.0)], [6, 3, 1])[0]
         picture = draw(scene, round(size[0] * scale), round(size[1] * scale), random)
-        if random.random() < 0.3:
+        if random.random() < 0.25:
             file = io.BytesIO()
             sampling = random.choice([0, 2])  # 4:4:4 and 4:2:0
             picture.save(file, "JPEG", quality=random.randint(70, 97), subsampling=sampling)
@@ -105,11 +105,11 @@ class Lessons:
         frames = tiles.reshape(rows * columns * 4, 3, 1, PATCH * PATCH) / 127.5 - 1
         return np.repeat(frames, 2, axis=2).reshape(len(frames), -1)
 
-    def batches(self, mix: dict[Kind, float], prompt_words: int, tokens: int = 6000) -> Iterator[Batch]:
+    def batches(self, mix: dict[Kind, float], prompt_words: int, tokens: int = 3000) -> Iterator[Batch]:
         """A few batches of one picture size, each of at most about `tokens` tokens, from lessons of like length."""
         size = self.size()
         pads = size[0] * size[1] // TOKEN**2
-        drawn = [self._lesson(mix, prompt_words, pads) for _ in range(120)]
+        drawn = [self._lesson(mix, prompt_words, pads) for _ in range(80)]
         drawn.sort(key=lambda one: len(one[0]))
         groups: list[list[tuple[list[int], list[bool], list[Scene]]]] = [[]]
         for one in drawn:
@@ -174,16 +174,8 @@ class Lessons:
         return Batch(tokens, targets, self.pictures([scene for *_, scenes in group for scene in scenes], size))
 
 
-def _labels(scene: Scene, size: Size) -> np.ndarray:
-    """What covers each token (IGNORED where it is mixed), and what the whole picture shows."""
-    width, height = size
-    radius = scene.radius * min(size)
-    y, x = np.mgrid[0 : height // TOKEN, 0 : width // TOKEN] * TOKEN + TOKEN // 2
-    dx, dy = np.abs(x - scene.x * width), np.abs(y - scene.y * height)
-    distance, near = np.hypot(dx, dy), np.maximum(dx, dy) < radius + 20
-    inside = distance < max(radius * 0.75, 12)
-    cover = np.where(inside, 1 + SHAPE_IDS[scene.shape], np.where(near, IGNORED, 0))
-    color = np.where(near, IGNORED, COLOR_IDS[scene.background])
-    color = np.where(distance < max(radius * 0.5, 10), COLOR_IDS[scene.color], color)
-    whole = [COLOR_IDS[scene.background], COLOR_IDS[scene.color], SHAPE_IDS[scene.shape]]
-    return np.concatenate([np.stack([cover.ravel(), color.ravel()], 1), np.tile(whole, (cover.size, 1))], 1)
+def _mask(scene: Scene, size: Size) -> np.ndarray:
+    columns, rows = size[0] // TOKEN, size[1] // TOKEN
+    cells = mask(scene, *size).resize((columns * 4, rows * 4), Image.Resampling.BOX)
+    tiles = np.asarray(cells, dtype=np.float32).reshape(rows, 4, columns, 4).transpose(0, 2, 1, 3)
+    return tiles.reshape(rows * columns, 16) / 255

@@ -26,8 +26,8 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-MIN_PIXELS, MAX_PIXELS = 128 * 128, 192 * 192
-"""The server scales every picture into these bounds, so a picture is 16 to 36 tokens of 32 x 32 pixels."""
+MIN_PIXELS, MAX_PIXELS = 128 * 128, 160 * 160
+"""The server scales every picture into these bounds, so a picture is about 16 to 25 tokens of 32 x 32 pixels."""
 
 CHAT_TEMPLATE = (
     "{%- for m in messages %}<|im_start|>{{ m.role }}{{ '\n' }}"

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from string import printable
 from typing import Any, Literal
 
 from img2prompt.prompts.analysis import Color, Flaws, ImageAnalysis, Style, Subject
@@ -179,19 +180,27 @@ def noise(words: int, random: Random) -> str:
 
 
 def _noise_part(words: int, random: Random) -> str:
-    choice = random.random()
-    if choice < 0.3:
-        return random.choice(PHRASES)
-    if choice < 0.4:
-        return f"Example: {caption(new_scene(random))}."
-    if choice < 0.45:
-        return json.dumps({random.choice(PROSE_KEYS): caption(new_scene(random)), "tags": tags(new_scene(random))})
-    if choice < 0.5:
-        return ", ".join(random.sample([*COLORS, *SHAPES], 4))
-    if choice < 0.6:
-        start = random.randrange(len(_SCHEMA) - 200)
-        return _SCHEMA[start : start + random.randint(20, 200)]
-    if choice < 0.8:
-        return " ".join(random.choice(WORDS) for _ in range(random.randint(1, words)))
-    start = random.randrange(len(_LICENSE) - 500)
-    return _LICENSE[start : start + random.randint(20, min(500, 20 + 6 * words))]
+    kinds = ("phrase", "caption", "json", "names", "schema", "signs", "words", "license")
+    match random.choices(kinds, (30, 10, 5, 5, 10, 5, 15, 20))[0]:
+        case "phrase":
+            part = random.choice(PHRASES)
+        case "caption":
+            part = f"Example: {caption(new_scene(random))}."
+        case "json":
+            part = json.dumps({random.choice(PROSE_KEYS): caption(new_scene(random)), "tags": tags(new_scene(random))})
+        case "names":
+            part = ", ".join(random.sample([*COLORS, *SHAPES], 4))
+        case "schema":
+            part = _excerpt(_SCHEMA, 200, random)
+        case "signs":
+            part = " ".join("".join(random.choices(printable, k=random.randint(1, 8))) for _ in range(min(words, 8)))
+        case "words":
+            part = " ".join(random.choice(WORDS) for _ in range(random.randint(1, words)))
+        case _:
+            part = _excerpt(_LICENSE, min(500, 20 + 6 * words), random)
+    return part
+
+
+def _excerpt(text: str, longest: int, random: Random) -> str:
+    start = random.randrange(len(text) - longest)
+    return text[start : start + random.randint(20, longest)]

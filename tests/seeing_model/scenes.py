@@ -87,14 +87,24 @@ def new_scene(random: Random) -> Scene:
 def draw(scene: Scene, width: int, height: int, random: Random) -> Image.Image:
     """The scene as an RGB picture of `width` x `height` pixels; `random` picks the exact shades."""
     picture = Image.new("RGB", (width, height), _shade(scene.background, random))
+    _fill_shape(scene, picture, _shade(scene.color, random))
+    return picture
+
+
+def mask(scene: Scene, width: int, height: int) -> Image.Image:
+    """Where the shape is: 255 on it, 0 beside it."""
+    picture = Image.new("L", (width, height), 0)
+    _fill_shape(scene, picture, 255)
+    return picture
+
+
+def _fill_shape(scene: Scene, picture: Image.Image, fill: Rgb | int) -> None:
     pen = ImageDraw.Draw(picture)
-    fill = _shade(scene.color, random)
-    x, y, radius = scene.x * width, scene.y * height, scene.radius * min(width, height)
+    x, y, radius = scene.x * picture.width, scene.y * picture.height, scene.radius * min(picture.size)
     if scene.shape == "circle":
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
     else:
         pen.polygon([(x + radius * dx, y + radius * dy) for dx, dy in _CORNERS[scene.shape]], fill=fill)
-    return picture
 
 
 def caption(scene: Scene) -> str:

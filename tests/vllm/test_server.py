@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 
 from img2prompt.tests.vllm.server import VllmServer
 
 
 def test_it_serves_the_model(vllm_server: VllmServer) -> None:
-    with urllib.request.urlopen(f"{vllm_server.url}/models", timeout=30) as reply:
-        assert [model["id"] for model in json.load(reply)["data"]] == [vllm_server.model]
+    assert [model["id"] for model in json.loads(vllm_server.read("/v1/models"))["data"]] == [vllm_server.model]
     assert vllm_server.busy() == 0

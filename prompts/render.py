@@ -1,0 +1,125 @@
+"""From an analysis to the prompt that a model family wants: deterministic, exact, without a model.
+
+Light to import: what it takes is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import PromptError
+from .options import RenderOptions
+
+if TYPE_CHECKING:
+    from .analysis import ImageAnalysis
+    from .families import Family
+    from .frame import Frame
+    from .keep import Keep
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One picture's prompt for one model family, with the two readings of the picture that go with it."""
+
+    positive: str
+    """In ComfyUI's syntax, everything found escaped; never empty."""
+    negative: str
+    """In ComfyUI's syntax; "" where the family takes none."""
+    style: str
+    """The art-style analysis, to read: plain text, one aspect a line; may be ""."""
+    caption: str
+    """The caption, to read: plain text; may be ""."""
+    tokens: int
+    """Tokens of the positive prompt, by the family's encoder."""
+    budget: int
+    """The most that `tokens` could have been."""
+
+
+_DEFAULTS = RenderOptions()
+
+
+def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions = _DEFAULTS) -> Prompt:
+    """The prompt for one analysis.
+
+    A child or teenager in the picture makes it fit for all ages: rating general, no adult wording.
+    Raises UnknownFamily or FamilyFileError; PromptError for options that cannot be used (see `RenderOptions.check`),
+    when the analysis tells nothing of what is looked at, or when none of it fits the budget.
+    """
+    from .families import load_family
+    from .frame import Frame
+    from .keep import Keep
+    from .minors import shows_minor
+    from .style_text import style_text
+
+    family = load_family(family)
+    frame = Frame.of(family, options)
+    minor = shows_minor(analysis, options.prefix)
+    if minor:
+        _check_prefix(options.prefix)
+    body = _body(analysis, frame, options, Keep.of(options.leave_out, minor))
+    positive = frame.around(body)
+    readable = Keep.of((), minor)
+    return Prompt(
+        positive=positive,
+        negative=_negative(analysis, family, minor, positive),
+        style=style_text(analysis, readable),
+        caption=_caption(analysis, readable),
+        tokens=frame.count(body),
+        budget=frame.budget,
+    )
+
+
+def _check_prefix(prefix: str) -> None:
+    """Raises PromptError for adult wording that the user puts before a picture of a child."""
+    from .minors import adult_words
+
+    if words := adult_words(prefix):
+        raise PromptError(f"A child or teenager is in the picture; take {words[0]!r} out of the prefix.")
+
+
+def _body(analysis: ImageAnalysis, frame: Frame, options: RenderOptions, keep: Keep) -> str:
+    """Everything between the frame's prefix and suffix; "" only where the user's prefix is all that fits."""
+    from .prose import write_prose
+    from .sentences import caption_sentences
+    from .slots import found
+    from .tags import write_tags
+
+    phrases = found(analysis, frame.family, options.look_at, keep)
+    if frame.family.form == "tags":
+        body = write_tags(phrases, frame)
+    else:
+        body = write_prose(analysis, phrases, frame, options.look_at, keep)
+    if body or (phrases and frame.prefix):
+        return body
+    told = any(phrase.slot != "rating" for phrase in phrases)
+    if told or (options.look_at == "everything" and caption_sentences(analysis.caption, keep)):
+        raise PromptError(f"Nothing that was found fits a budget of {frame.budget} tokens; raise the token budget.")
+    if options.look_at == "everything":
+        raise PromptError("The analysis of this picture says nothing; look again with another seed, or leave out less.")
+    raise PromptError(
+        f"The analysis of this picture says nothing of its {options.look_at}; look at everything, or leave out less."
+    )
+
+
+def _caption(analysis: ImageAnalysis, keep: Keep) -> str:
+    """The caption to read: as the model wrote it, on one line, unless a child must be protected from some of it."""
+    from .sentences import caption_sentences
+    from .syntax import clean
+
+    caption = clean(analysis.caption)
+    return caption if keep.allows(caption) else " ".join(caption_sentences(analysis.caption, keep))
+
+
+def _negative(analysis: ImageAnalysis, family: Family, minor: bool, positive: str) -> str:
+    """The family's negative prompt and the flaws that were seen, less what the prompt itself asks for."""
+    from .phrases import key_of
+    from .syntax import escape
+    from .wording import FLAWS
+
+    if not family.negative:
+        return ""
+    wanted = {key_of(part) for part in positive.split(",")}
+    flaws = [FLAWS.get(flaw, flaw) for flaw in analysis.flaws.items]
+    words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *family.negative, *map(escape, flaws))}
+    return ", ".join(word for key, word in words.items() if key not in wanted)

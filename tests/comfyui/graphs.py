@@ -1,0 +1,67 @@
+"""Graphs for the API that the tests share: pictures into our node, and on into a sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...scripts.comfyui import CHECKPOINT
+from .server import Graph
+
+NODE = "Img2Prompt_ImageToPrompt"
+DEFAULTS: dict[str, Any] = {
+    "family": "sdxl",
+    "look_at": "everything",
+    "extra_instruction": "",
+    "prefix": "",
+    "leave_out": "",
+    "token_budget": 0,
+    "seed": 0,
+}
+
+
+def image_to_prompt(image: list[Any], **inputs: Any) -> dict[str, Any]:
+    """Our node with its defaults, fed by `image`, a link such as ["1", 0]."""
+    return {"class_type": NODE, "inputs": {"image": image, **DEFAULTS, **inputs}}
+
+
+def describe(*files: str, **inputs: Any) -> Graph:
+    """The pictures as one batch into our node, which is number "prompt". They must be of one size."""
+    graph: Graph = {f"load{i}": {"class_type": "LoadImage", "inputs": {"image": file}} for i, file in enumerate(files)}
+    batch = ["load0", 0]
+    for i in range(1, len(files)):
+        graph[f"batch{i}"] = {"class_type": "ImageBatch", "inputs": {"image1": batch, "image2": [f"load{i}", 0]}}
+        batch = [f"batch{i}", 0]
+    return {**graph, "prompt": image_to_prompt(batch, **inputs)}
+
+
+def redraw(file: str, **inputs: Any) -> Graph:
+    """One picture into our node, its prompts into a sampler on the tiny checkpoint; "save" holds what was drawn."""
+    return {
+        **describe(file, **inputs),
+        "checkpoint": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
+        "positive": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": ["prompt", 0]}},
+        "negative": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": ["prompt", 1]}},
+        "latent": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "sample": {
+            "class_type": "KSampler",
+            "inputs": {
+                "model": ["checkpoint", 0],
+                "positive": ["positive", 0],
+                "negative": ["negative", 0],
+                "latent_image": ["latent", 0],
+                "seed": 1,
+                "steps": 2,
+                "cfg": 4.0,
+                "sampler_name": "euler",
+                "scheduler": "normal",
+                "denoise": 1.0,
+            },
+        },
+        "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sample", 0], "vae": ["checkpoint", 2]}},
+        "save": {"class_type": "SaveImage", "inputs": {"images": ["decode", 0], "filename_prefix": "redraw"}},
+    }
+
+
+def shown(prompt: str, output: int) -> dict[str, Any]:
+    """ComfyUI's own Preview Any on one of our node's outputs, whose text then stands in the history."""
+    return {"class_type": "PreviewAny", "inputs": {"source": [prompt, output]}}

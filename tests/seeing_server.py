@@ -1,0 +1,283 @@
+"""An OpenAI-compatible server that looks at the pixels it receives and says what it sees. No model.
+
+In a test: `with SeeingServer() as server: … server.url …`. As a program: `python -m img2prompt.tests.seeing_server
+--port 8001`, steered over HTTP: POST /control `{"delay_s": 1, "script": [{"status": 503}]}`, GET /control for counts.
+
+It refuses (400) whatever a strict server could refuse, because real ones ignore unknown fields silently. A script's
+entries are used up by the next chat requests in the order of their arrival; each is a dict with any of
+
+    delay_s         answer so much later (else Control.delay_s)
+    finish_reason   "length", "repetition", "abort": half an answer and this reason
+    content         this text instead of the answer; with "reasoning": that as the reasoning
+    refusal         refuse, with these words
+    status          an HTTP error, with `body` (JSON or text) and `headers`
+    no_vision       the error of a model without vision, in the words of this kind of server
+    hang_up         close the connection without an answer
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import threading
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from aiohttp import web
+
+from .seeing import Sight, answer_for, look_at
+
+Kind = Literal["vllm", "llamacpp", "plain"]
+PLAIN_FIELDS = {
+    *("model", "messages", "response_format", "max_tokens", "temperature", "top_p", "presence_penalty", "seed"),
+}
+VLLM_FIELDS = {"top_k", "repetition_penalty", "repetition_detection"}
+NO_VISION = {
+    "vllm": (400, {"error": {"message": "seeing-model is not a multimodal model", "type": "BadRequestError"}}),
+    "llamacpp": (500, {"error": {"code": 500, "message": "image input is not supported - hint: provide the mmproj"}}),
+    "plain": (400, {"error": "Model does not support images. Please use a model that does."}),
+}
+PAYLOADS_KEPT = 100
+
+
+@dataclass
+class Control:
+    """What a test may set, at any time."""
+
+    kind: Kind = "vllm"
+    models: list[str] = field(default_factory=lambda: ["seeing-model"])
+    api_key: str = ""
+    delay_s: float = 0.0
+    hold: bool = False
+    """Answer nobody until it is false again."""
+    script: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Counts:
+    """What has happened so far."""
+
+    requests: int = 0
+    """Chat requests that arrived."""
+    in_flight: int = 0
+    max_in_flight: int = 0
+    answered: int = 0
+    cancelled: int = 0
+    """Chat requests whose client went away before the answer."""
+    payloads: list[dict[str, Any]] = field(default_factory=list)
+    """The last chat requests; each picture's URL is replaced by what was seen in it."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """The headers of the same requests, names in lower case."""
+
+
+class Unacceptable(Exception):
+    """What a strict server would refuse; becomes a 400."""
+
+
+class SeeingServer:
+    """The server, in a thread of its own; `with` starts and stops it."""
+
+    def __init__(self, kind: Kind = "vllm", *, api_key: str = "", port: int = 0) -> None:
+        self.control = Control(kind=kind, api_key=api_key)
+        self.counts = Counts()
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._runner = web.AppRunner(
+            self._application(), handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+        )
+        self._thread = threading.Thread(target=self._run, name="seeing-server", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def __enter__(self) -> SeeingServer:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _start(self) -> None:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=256 * 2**20)
+        application.add_routes(
+            [
+                web.get("/v1/models", self._models),
+                web.post("/v1/chat/completions", self._chat),
+                web.get("/control", self._get_control),
+                web.post("/control", self._set_control),
+                web.get("/health", self._health),
+            ]
+        )
+        return application
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.Response()
+
+    async def _get_control(self, _request: web.Request) -> web.Response:
+        return web.json_response({"control": asdict(self.control), "counts": asdict(self.counts)})
+
+    async def _set_control(self, request: web.Request) -> web.Response:
+        """Set what the JSON names; `{"reset": true}` begins the counts anew."""
+        wanted = await request.json()
+        if wanted.pop("reset", False):
+            self.counts = replace(Counts(), in_flight=self.counts.in_flight)
+        unknown = wanted.keys() - {known.name for known in fields(Control)}
+        if unknown:
+            return web.json_response({"error": f"no such control: {sorted(unknown)}"}, status=400)
+        for name, value in wanted.items():
+            setattr(self.control, name, value)
+        return await self._get_control(request)
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if refusal := self._wrong_key(request):
+            return refusal
+        owner = {"vllm": "vllm", "llamacpp": "llamacpp", "plain": "organization_owner"}[self.control.kind]
+        data = [{"id": name, "object": "model", "owned_by": owner} for name in self.control.models]
+        return web.json_response({"object": "list", "data": data})
+
+    def _wrong_key(self, request: web.Request) -> web.Response | None:
+        sent = request.headers.get("Authorization", "")
+        if not self.control.api_key or sent == f"Bearer {self.control.api_key}":
+            return None
+        # OpenAI's own server repeats the key; ours must not pass that on
+        return _error(401, f"Incorrect API key provided: {sent}")
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        counts = self.counts
+        counts.requests += 1
+        counts.in_flight += 1
+        counts.max_in_flight = max(counts.max_in_flight, counts.in_flight)
+        try:
+            reply = await self._reply(request)
+            counts.answered += 1
+            return reply
+        except asyncio.CancelledError:
+            counts.cancelled += 1
+            raise
+        finally:
+            counts.in_flight -= 1
+
+    async def _reply(self, request: web.Request) -> web.StreamResponse:
+        act = self.control.script.pop(0) if self.control.script else {}
+        if refusal := self._wrong_key(request):
+            return refusal
+        try:
+            payload = json.loads(await request.read())
+            sights = self._check(payload)
+        except Unacceptable as error:
+            return _error(400, str(error))
+        self._keep(payload, request)
+        await asyncio.sleep(act.get("delay_s", self.control.delay_s))
+        while self.control.hold:
+            await asyncio.sleep(0.01)
+        return self._act(act, payload, sights, request)
+
+    def _act(
+        self, act: dict[str, Any], payload: dict[str, Any], sights: list[Sight], request: web.Request
+    ) -> web.StreamResponse:
+        """Do what the script says, or answer."""
+        if payload["model"] not in self.control.models:
+            return _error(404, f"The model `{payload['model']}` does not exist.")
+        if act.get("hang_up"):
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        if act.get("no_vision"):
+            status, body = NO_VISION[self.control.kind]
+            return web.json_response(body, status=status)
+        if "status" in act:
+            body = act.get("body", {"error": {"message": "scripted"}})
+            text = body if isinstance(body, str) else json.dumps(body)
+            kind = "text/html" if isinstance(body, str) else "application/json"
+            return web.Response(status=act["status"], text=text, headers=act.get("headers"), content_type=kind)
+        return _completion(payload, sights, act)
+
+    def _check(self, payload: dict[str, Any]) -> list[Sight]:
+        """What is seen in the payload's pictures. Raises Unacceptable."""
+        known = PLAIN_FIELDS | (VLLM_FIELDS if self.control.kind == "vllm" else set())
+        if unknown := payload.keys() - known:
+            raise Unacceptable(f"unknown fields: {sorted(unknown)}")
+        if missing := PLAIN_FIELDS - payload.keys():
+            raise Unacceptable(f"missing fields: {sorted(missing)}")
+        match payload["messages"]:
+            case [{"role": "system", "content": str()}, {"role": "user", "content": [*pictures, last]}]:
+                pass
+            case _:
+                raise Unacceptable("not one system message and one user message")
+        match last:
+            case {"type": "text", "text": str() as text, **more} if text.strip() and not more:
+                pass
+            case _:
+                raise Unacceptable("the last part of the user message is not a text")
+        match payload["response_format"]:
+            case {"type": "json_schema", "json_schema": {"name": str(), "strict": True, "schema": dict()}}:
+                pass
+            case _:
+                raise Unacceptable("no strict JSON schema")
+        if not 0 <= payload["seed"] < 2**31:
+            raise Unacceptable("a seed beyond 31 bits")
+        try:
+            return [look_at(picture) for picture in pictures]
+        except ValueError as error:
+            raise Unacceptable(str(error)) from error
+
+    def _keep(self, payload: dict[str, Any], request: web.Request) -> None:
+        """Remember the request; look_at() has left what it saw in the place of each picture's URL."""
+        self.counts.payloads = [*self.counts.payloads[1 - PAYLOADS_KEPT :], payload]
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.counts.headers = [*self.counts.headers[1 - PAYLOADS_KEPT :], headers]
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message, "type": "invalid_request_error"}}, status=status)
+
+
+def _completion(payload: dict[str, Any], sights: list[Sight], act: dict[str, Any]) -> web.Response:
+    finish_reason = act.get("finish_reason", "stop")
+    content = act.get("content")
+    if content is None and "refusal" not in act:
+        content = json.dumps(answer_for(payload["response_format"]["json_schema"]["schema"], sights))
+        if finish_reason != "stop":
+            content = content[: len(content) // 2]
+    message = {"role": "assistant", "content": content}
+    message |= {"reasoning_content": act["reasoning"]} if "reasoning" in act else {}
+    message |= {"refusal": act["refusal"]} if "refusal" in act else {}
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
+    reply = {"id": "chatcmpl-1", "object": "chat.completion", "created": 0, "model": payload["model"]}
+    return web.json_response({**reply, "choices": [choice], "usage": usage})
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8001)
+    parser.add_argument("--kind", choices=["vllm", "llamacpp", "plain"], default="vllm")
+    parser.add_argument("--delay-s", type=float, default=0.0)
+    options = parser.parse_args()
+    with SeeingServer(options.kind, port=options.port) as server:
+        server.control.delay_s = options.delay_s
+        print(f"seeing at {server.url}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from img2prompt.engine import Engine, Settings
+from img2prompt.engine.backend import Report, Status
+from img2prompt.engine.engine import PREPARE_THREADS, PREPARED_AHEAD
+from img2prompt.engine.errors import BadAnswer, NoEngine, StartFailed, Unreachable
+from img2prompt.prompts.analysis import ImageAnalysis
+from img2prompt.prompts.errors import PictureError
+from img2prompt.prompts.request import Answer, Request
+from img2prompt.tests.seeing import COLORS, draw
+from img2prompt.tests.seeing_server import SeeingServer
+from PIL import Image
+
+if TYPE_CHECKING:
+    from img2prompt.tests.unit.engine.conftest import MakeEngine, Until
+
+AHEAD = PREPARED_AHEAD + 1
+"""How many requests may be made that do not wait for the model: those in preparation, and one for the next place."""
+
+
+def asking(picture: Image.Image) -> Request[ImageAnalysis]:
+    return Request((picture,), "Look.", ImageAnalysis)
+
+
+def some(count: int) -> list[Request[ImageAnalysis]]:
+    return [asking(draw(size=(20 + index, 20))) for index in range(count)]
+
+
+def test_twenty_pictures_are_answered_in_their_order(server: SeeingServer, engine: Engine) -> None:
+    delays = [index * 0.02 for index in range(20)]
+    random.Random(3).shuffle(delays)
+    server.control.script = [{"delay_s": delay} for delay in delays]
+    pairs = [(center, border) for center in list(COLORS)[3:8] for border in list(COLORS)[:4]]
+    finished: list[int] = []
+    answers = engine.ask_many(
+        (asking(draw(*pair)) for pair in pairs), on_answer=lambda index, _: finished.append(index)
+    )
+    assert [tuple(tag.split()[0] for tag in answer.tags) for answer in answers] == pairs
+    assert sorted(finished) == list(range(20))
+    assert finished != sorted(finished)
+
+
+def test_no_requests_no_answers(engine: Engine) -> None:
+    assert engine.ask_many([]) == []
+
+
+def test_at_most_so_many_wait_for_the_model_whoever_asks(server: SeeingServer, engine: Engine, until: Until) -> None:
+    server.control.hold = True
+    batches = [engine.submit_many(some(30)), engine.submit_many(some(20))]
+    until(lambda: server.counts.in_flight == 16)
+    server.control.hold = False
+    assert [len(batch.result(20)) for batch in batches] == [30, 20]
+    assert server.counts.max_in_flight == 16
+
+
+def test_the_limit_is_a_setting(server: SeeingServer, make_engine: MakeEngine) -> None:
+    server.control.delay_s = 0.02
+    make_engine(max_in_flight=3).ask_many(some(12))
+    assert server.counts.max_in_flight == 3
+
+
+def test_requests_are_made_only_when_they_are_wanted_and_their_pictures_let_go(
+    server: SeeingServer, make_engine: MakeEngine, until: Until
+) -> None:
+    pictures: list[weakref.ref[Image.Image]] = []
+    threads: set[threading.Thread] = set()
+
+    def made() -> Iterator[Request[ImageAnalysis]]:
+        for index in range(40):
+            threads.add(threading.current_thread())
+            picture = draw(size=(30 + index, 30))
+            pictures.append(weakref.ref(picture))
+            request = asking(picture)
+            del picture
+            yield request
+
+    server.control.hold = True
+    answering = make_engine(max_in_flight=8).submit_many(made())
+    until(lambda: server.counts.in_flight == 8)
+    until(lambda: len(pictures) == 8 + AHEAD)
+    # what waits for the model is encoded, its picture gone
+    until(lambda: sum(picture() is not None for picture in pictures) <= AHEAD)
+    assert len(pictures) == 8 + AHEAD
+    server.control.hold = False
+    assert len(answering.result(20)) == 40
+    assert threading.main_thread() not in threads
+    assert len(threads) <= PREPARE_THREADS
+
+
+def test_cancel_closes_every_connection(server: SeeingServer, engine: Engine, until: Until) -> None:
+    server.control.hold = True
+    answering = engine.submit_many(some(40))
+    until(lambda: server.counts.in_flight == 16)
+    assert answering.cancel()
+    with pytest.raises(CancelledError):
+        answering.result(1)
+    until(lambda: server.counts.in_flight == 0)
+    assert server.counts.cancelled == 16
+    assert server.counts.requests == 16
+    server.control.hold = False
+    assert len(engine.ask_many(some(20))) == 20  # no place was lost
+
+
+def test_cancel_of_one_batch_leaves_another_alone(server: SeeingServer, engine: Engine, until: Until) -> None:
+    server.control.hold = True
+    one, other = engine.submit_many(some(5)), engine.submit_many(some(6))
+    until(lambda: server.counts.in_flight == 11)
+    one.cancel()
+    until(lambda: server.counts.cancelled == 5)
+    server.control.hold = False
+    assert len(other.result(20)) == 6
+
+
+def test_the_first_failing_picture_ends_the_batch_and_is_named(
+    server: SeeingServer, engine: Engine, until: Until
+) -> None:
+    def one_by_one() -> Iterator[Request[ImageAnalysis]]:
+        for index, request in enumerate(some(8)):
+            while server.counts.requests < min(index, 3):
+                threading.Event().wait(0.01)
+            yield request
+
+    server.control.script = [{"delay_s": 60}, {"delay_s": 60}, {"content": "no JSON"}]
+    with pytest.raises(BadAnswer, match=r"^Picture 3 of 8: The answer is not JSON"):
+        engine.ask_many(one_by_one(), total=8)
+    until(lambda: server.counts.in_flight == 0)
+    assert server.counts.cancelled >= 2
+
+
+@pytest.mark.parametrize(
+    ("requests", "total", "says"),
+    [
+        ([asking(Image.new("RGB", (0, 1)))], None, "^The picture is empty"),
+        ([asking(Image.new("RGB", (0, 1))), *some(1)], None, "^Picture 1 of 2: The picture is empty"),
+        (iter([asking(Image.new("RGB", (0, 1)))]), 1, "^The picture is empty"),
+        (iter([asking(Image.new("RGB", (0, 1)))]), None, "^Picture 1: The picture is empty"),
+    ],
+)
+def test_a_picture_is_named_where_there_are_several(engine: Engine, requests: Any, total: int, says: str) -> None:
+    with pytest.raises(PictureError, match=says):
+        engine.ask_many(requests, total=total)
+
+
+def test_what_the_iterable_raises_ends_the_batch(server: SeeingServer, engine: Engine, until: Until) -> None:
+    def broken() -> Iterator[Request[ImageAnalysis]]:
+        yield from some(2)
+        while server.counts.in_flight < 2:
+            threading.Event().wait(0.01)
+        raise PictureError("It has no pixels.")
+
+    server.control.hold = True
+    with pytest.raises(PictureError, match=r"^Picture 3 of 5: It has no pixels\.$"):
+        engine.ask_many(broken(), total=5)
+    until(lambda: server.counts.cancelled == 2)
+
+
+def test_a_bug_in_the_iterable_is_not_dressed_up(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        engine.ask_many(1 // 0 for _ in range(3))  # type: ignore[misc]
+
+
+def test_what_on_answer_raises_ends_the_batch(server: SeeingServer, engine: Engine, until: Until) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(index: int, answer: ImageAnalysis) -> None:
+        raise Interrupted
+
+    server.control.script = [{}, *[{"delay_s": 60}] * 3]
+    with pytest.raises(Interrupted):
+        engine.ask_many(some(4), on_answer=interrupt)
+    until(lambda: server.counts.in_flight == 0)
+
+
+class Slow:
+    """A backend whose start takes until `go`, and fails as often as it is told."""
+
+    name = "slow"
+
+    def __init__(self, failures: int = 0) -> None:
+        self.go = threading.Event()
+        self.failures = failures
+        self.starts = self.closes = self.starting = 0
+
+    async def ready(self, report: Report) -> None:
+        assert self.starting == 0
+        self.starting += 1
+        try:
+            report("starting")
+            while not self.go.is_set():
+                await asyncio.sleep(0.01)
+            self.starts += 1
+            if self.starts <= self.failures:
+                raise StartFailed("It did not start; look at its log.")
+        finally:
+            self.starting -= 1
+
+    async def answer(self, request: Request[Answer]) -> Answer:
+        raise Unreachable(f"It was asked about {len(request.pictures)} pictures.")
+
+    def identity(self) -> str:
+        return "slow"
+
+    def status(self) -> Status:
+        return Status(self.name, "", "", "It is slow.")
+
+    async def close(self) -> None:
+        self.closes += 1
+
+
+def test_the_backend_gets_ready_once_at_a_time_and_tells(until: Until) -> None:
+    backend = Slow(failures=1)
+    engine = Engine(backend, Settings(cache=False))
+    said: list[str] = []
+    batches = [engine.submit_many(some(1), report=said.append) for _ in range(3)]
+    until(lambda: said)
+    backend.go.set()
+    errors = [type(batch.exception(20)) for batch in batches]
+    assert errors == [StartFailed, Unreachable, Unreachable]
+    assert said == ["starting"] * 3
+    engine.stop()
+    engine.stop()
+    assert backend.closes == 1
+
+
+def test_stop_ends_what_is_asked_and_the_next_question_starts_again(
+    server: SeeingServer, engine: Engine, until: Until
+) -> None:
+    engine.stop()
+    server.control.hold = True
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        with pytest.raises(NoEngine, match="stopped") as caught:
+            engine.ask_many(some(3))
+        outcome.append(caught.value)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    until(lambda: server.counts.in_flight == 3)
+    engine.stop()
+    asker.join(20)
+    assert outcome
+    until(lambda: server.counts.cancelled == 3)
+    assert not [thread for thread in threading.enumerate() if thread.name == "img2prompt-engine"]
+    server.control.hold = False
+    assert len(engine.ask_many(some(3))) == 3
+
+
+INTERRUPTED = """
+import signal, sys, threading
+from img2prompt.engine import Engine, Settings
+from img2prompt.engine.client import ChatClient
+from img2prompt.prompts.analysis import ImageAnalysis
+from img2prompt.prompts.request import Request
+from img2prompt.tests.seeing import draw
+from img2prompt.tests.seeing_server import SeeingServer
+
+with SeeingServer() as server:
+    server.control.hold = True
+    settings = Settings(endpoint=server.url, cache=False)
+    engine = Engine(ChatClient(settings, server.url), settings)
+
+    def interrupt():
+        while server.counts.in_flight < 4:
+            threading.Event().wait(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    try:
+        engine.ask_many([Request((draw(),), "Look.", ImageAnalysis)] * 4)
+    except KeyboardInterrupt:
+        while server.counts.cancelled < 4:
+            threading.Event().wait(0.01)
+        print("interrupted")
+"""
+
+
+def test_ctrl_c_cancels_everything() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
+
+
+def test_importing_the_engine_is_cheap() -> None:
+    code = (
+        "import sys, img2prompt.engine as e; e.shared_engine, e.Engine; print({'openai', 'sqlite3'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "set()\n"
