@@ -19,7 +19,7 @@ BIN := .environments/comfyui/bin
 .PHONY: help run test test-fast lint comfyui bench clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 run:
 	@bash scripts/run.sh
@@ -28,11 +28,11 @@ test:
 	$(ENVIRONMENTS) comfyui vllm
 	$(PYTHON) scripts/chromium.py
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --timeout=900 $(PYTEST_ARGS)
 
 test-fast:
 	$(ENVIRONMENTS) dev
-	.environments/dev/bin/pytest tests/unit $(PYTEST_ARGS)
+	.environments/dev/bin/pytest tests/unit --timeout=120 $(PYTEST_ARGS)
 
 # In the environment that has torch and ComfyUI, whose types the nodes use.
 lint:

@@ -5,11 +5,11 @@ Results go to stdout, everything else to stderr. Exit code 0: done; 1: failed; 2
 
 from __future__ import annotations
 
-import sys
+from typing import NoReturn
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command that the arguments name, and end the process with its exit code."""
     from .app import run
 
-    sys.exit(run())
+    run()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import click
+import sys
+from typing import NoReturn
+
 import typer
 
 from ..prompts.errors import Img2PromptError, PromptError
@@ -21,19 +23,14 @@ app.command("look")(look.look)
 app.command("doctor")(doctor.doctor)
 
 
-def run() -> int:
-    """The exit code of the command that sys.argv names: 0 done, 1 failed, 2 wrong use."""
+def run() -> NoReturn:
+    """Run the command that sys.argv names and end the process: 0 done, 1 failed, 2 wrong use."""
     try:
-        return app(standalone_mode=False) or 0
-    except click.ClickException as error:  # wrong use, in click's own words
-        error.show()
-        return 2
-    except click.exceptions.Abort:
-        say("Stopped.")
-        return 1
-    except PromptError as error:  # a family, preset or budget that cannot be: wrong use
+        app()  # ends the process itself, with 2 and its own words for wrong use
+    except PromptError as error:  # a family, prefix or budget that cannot be: wrong use, too
         say(str(error))
-        return 2
+        sys.exit(2)
     except Img2PromptError as error:
         say(str(error))
-        return 1
+        sys.exit(1)
+    sys.exit(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import Format, put, put_json
+
+if TYPE_CHECKING:
+    from ..prompts import Look
 
 
 def look(
@@ -21,7 +23,20 @@ def look(
 
     found = {str(path): measure(open_picture(path)) for path in files}
     if output is Format.json:
-        put_json([{"image": name} | asdict(one) for name, one in found.items()])
+        put_json([{"image": name} | one.model_dump(mode="json") for name, one in found.items()])
         return
     for name, one in found.items():
-        put(f"{name}\n{one.as_text()}")
+        put(f"{name}\n{_as_text(one)}")
+
+
+def _as_text(found: Look) -> str:
+    """What was measured, a line for each aspect."""
+    palette = ", ".join(f"{color.name} {color.share:.0%}" for color in found.palette)
+    lines = {
+        "size": f"{found.width} x {found.height}, {found.aspect}",
+        "palette": palette + (f"; accent {found.accent}" if found.accent else ""),
+        "temperature": "monochrome" if found.monochrome else found.temperature,
+        "light": "low key" if found.low_key else "not low key",
+        "symmetry": f"{found.symmetry:.2f}" + (" (symmetrical)" if found.symmetrical else ""),
+    }
+    return "\n".join(f"  {name}: {value}" for name, value in lines.items())

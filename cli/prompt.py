@@ -70,7 +70,9 @@ def _engine() -> Engine:
 
 
 def _ask(engine: Engine, requests: Iterator[Request[ImageAnalysis]], total: int) -> list[ImageAnalysis]:
-    """The answers in order, with a progress bar on stderr when there is something to watch."""
+    """The answers in order; on a terminal a progress bar shows how far they are, elsewhere lines tell of a start."""
+    if not status_console().is_terminal:
+        return engine.ask_many(requests, total=total, report=say)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -78,6 +80,7 @@ def _ask(engine: Engine, requests: Iterator[Request[ImageAnalysis]], total: int)
         task = bar.add_task("pictures", total=total)
         return engine.ask_many(
             requests,
+            total=total,
             on_answer=lambda *_: bar.advance(task),
             report=lambda text: bar.update(task, description=text),
         )

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .errors import EngineError
+    from .errors import EngineError, NoEngine
     from .settings import Settings
-    from .shared import shared_engine
+    from .shared import choose_backend, shared_engine, sketch_engine
 
-__all__ = ["Engine", "EngineError", "Settings", "shared_engine"]
+__all__ = ["Engine", "EngineError", "NoEngine", "Settings", "choose_backend", "shared_engine", "sketch_engine"]
 
-_HOMES = {"Engine": ".engine", "EngineError": ".errors", "Settings": ".settings", "shared_engine": ".shared"}
+_HOMES = {
+    "Engine": ".engine",
+    "EngineError": ".errors",
+    "NoEngine": ".errors",
+    "Settings": ".settings",
+    "choose_backend": ".shared",
+    "shared_engine": ".shared",
+    "sketch_engine": ".shared",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -63,17 +63,6 @@ def prepare(request: Request[Answer], max_pixels: int, temperature: float | None
     )
 
 
-def second_try(chat: Chat[Answer]) -> Chat[Answer]:
-    """The same with another seed, far away; and some temperature, because without any the seed changes nothing."""
-    sampling = chat.sampling
-    other = replace(
-        sampling,
-        seed=(sampling.seed + OTHER_SEED) % SEED_BOUND,
-        temperature=sampling.temperature or Sampling().temperature,
-    )
-    return replace(chat, sampling=other)
-
-
 def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, Any]:
     """The JSON body of POST /chat/completions. Fields that only vLLM knows are there only `for_vllm`."""
     pictures = [{"type": "image_url", "image_url": {"url": picture.data_url()}} for picture in chat.pictures]
@@ -96,6 +85,12 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
         payload["repetition_penalty"] = sampling.repetition_penalty
         payload["repetition_detection"] = dict(REPETITION)
     return payload
+
+
+def second_try(payload: dict[str, Any]) -> dict[str, Any]:
+    """The same with another seed, far away; and some temperature, because without any the seed changes nothing."""
+    seed = (payload["seed"] + OTHER_SEED) % SEED_BOUND
+    return payload | {"seed": seed, "temperature": payload["temperature"] or Sampling().temperature}
 
 
 def question(chat: Chat[Answer]) -> str:

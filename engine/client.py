@@ -169,11 +169,15 @@ class ChatClient:
 
     async def _ask(self, chat: Chat[Answer]) -> Answer:
         """One answer from the model; a second try with another seed when the first does not end."""
+        http, served = self._http, self._served
+        if http is None or served is None:
+            raise RuntimeError("ready() comes before answer()")
+        payload = await asyncio.to_thread(to_payload, chat, model=served.model, for_vllm=served.is_vllm)
         async with self._slots:
-            first = read_reply(await self._post(chat), chat.answer)
+            first = read_reply(await self._post(http, payload), chat.answer)
             if not isinstance(first, str):
                 return first
-            second = read_reply(await self._post(second_try(chat)), chat.answer)
+            second = read_reply(await self._post(http, second_try(payload)), chat.answer)
         if isinstance(second, str):
             raise AnswerCutOff(
                 f"The answer did not end, twice ({UNFINISHED[second]}); choose another seed, and if it happens again "
@@ -181,14 +185,10 @@ class ChatClient:
             )
         return second
 
-    async def _post(self, chat: Chat[Answer]) -> object:
-        """The reply to one chat, waiting a little where the server is busy."""
+    async def _post(self, http: AsyncOpenAI, payload: dict[str, Any]) -> object:
+        """The reply, after waiting a little where the server is busy."""
         import openai
 
-        http, served = self._http, self._served
-        if http is None or served is None:
-            raise RuntimeError("ready() comes before answer()")
-        payload = await asyncio.to_thread(to_payload, chat, model=served.model, for_vllm=served.is_vllm)
         waits_s = iter(BUSY_WAITS_S)
         while True:
             try:

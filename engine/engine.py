@@ -26,8 +26,6 @@ Result = TypeVar("Result")
 PREPARE_THREADS = max(2, min(4, os.cpu_count() or 2))
 """Threads that make and encode pictures. Both share them first come, first served, so that pictures are not made faster
 than they are encoded; Pillow lets go of the GIL while it works."""
-PREPARED_AHEAD = 2
-"""Requests that may be made and encoded while `max_in_flight` others wait for the model."""
 STOP_TIMEOUT_S = 30.0
 INTERRUPT_POLL_S = 0.2
 """Windows delivers Ctrl-C only between waits."""
@@ -67,11 +65,12 @@ class Engine:
     ) -> Future[list[Answer]]:
         """Begin to answer all requests; the future's `cancel()` stops them at once and closes their connections.
 
-        `requests` is read lazily on a worker thread, a few ahead of what waits for the model, so that a batch of big
-        pictures is never in memory as a whole. `on_answer(index, answer)` and `report(line)` are called on the engine's
-        thread as things happen, in any order; what they raise ends the batch. `total` says how many requests there will
-        be where `len(requests)` cannot. The first failing request cancels the others and is the future's exception,
-        with "Picture 3 of 8: " in front where there are several; answers already got stay in the cache.
+        `requests` is read lazily on a worker thread, at most `max_in_flight` ahead of those that wait for the model,
+        and a handful ahead of those that are encoded, so that a batch of big pictures is never in memory as a whole.
+        `on_answer(index, answer)` and `report(line)` are called on the engine's thread as things happen, in any order;
+        what they raise ends the batch. `total` says how many requests there will be where `len(requests)` cannot. The
+        first failing request cancels the others and is the future's exception, with "Picture 3 of 8: " in front where
+        there are several; answers already got stay in the cache.
         """
         if total is None and isinstance(requests, Sized):
             total = len(requests)
@@ -98,7 +97,8 @@ class Engine:
     def _running(self) -> _IoThread:
         with self._lock:
             if self._io is None:
-                self._io = _IoThread(self.settings.max_in_flight + PREPARED_AHEAD)
+                # as many again are encoded while the first wait, so that the model never waits for a picture
+                self._io = _IoThread(2 * self.settings.max_in_flight)
             return self._io
 
     async def _get_ready(self, io: _IoThread, report: Report) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import threading
 
 from .backend import Backend
 from .engine import Engine
 from .errors import NoEngine
 from .settings import Settings
+
+DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct-FP8"
+"""What a managed vLLM serves where no model is set: 9.9 GiB of weights, Qwen's own, https://huggingface.co/Qwen."""
 
 _lock = threading.Lock()
 _engine: Engine | None = None
@@ -31,31 +33,43 @@ def shared_engine() -> Engine:
     return new
 
 
+def sketch_engine() -> Engine:
+    """An engine that needs no model and sees no subjects; whoever uses it says so."""
+    from .sketch import SketchBackend
+
+    return Engine(SketchBackend(), Settings.load())
+
+
 def choose_backend(settings: Settings) -> Backend:
     """What answers with these settings. Raises NoEngine or SettingsError."""
-    match settings.engine:
-        case "sketch":
-            from .sketch import SketchBackend
+    if settings.engine == "sketch":
+        from .sketch import SketchBackend
 
-            return SketchBackend()
-        case "endpoint" if not settings.endpoint:
-            raise NoEngine(
-                "The setting engine is endpoint, but no endpoint is set; set IMG2PROMPT_ENDPOINT to a base URL."
-            )
-        case "managed" if not settings.model:
-            raise NoEngine(
-                "The setting engine is managed, but no model is set; set IMG2PROMPT_MODEL to a checkpoint, such as "
-                "Qwen/Qwen3-VL-8B-Instruct-FP8."
-            )
+        return SketchBackend()
     if settings.engine == "endpoint" or (settings.engine == "auto" and settings.endpoint):
-        from .client import ChatClient
-
-        return ChatClient(settings, settings.endpoint, settings.api_key.get_secret_value())
-    if settings.engine == "managed" or (settings.model and shutil.which(settings.vllm or "vllm")):
+        return _endpoint(settings)
+    if settings.engine == "managed" or _can_manage(settings):
         from .server.managed import ManagedBackend
 
-        return ManagedBackend(settings)
+        return ManagedBackend(settings.model_copy(update={"model": settings.model or DEFAULT_MODEL}))
     raise NoEngine(
         "No engine is set up; set IMG2PROMPT_ENDPOINT to the URL of a server with a vision model, or IMG2PROMPT_MODEL "
         "to a checkpoint with vLLM installed, or IMG2PROMPT_ENGINE=sketch for colours and light without a model."
     )
+
+
+def _endpoint(settings: Settings) -> Backend:
+    from .client import ChatClient
+
+    if not settings.endpoint:
+        raise NoEngine(
+            "The setting engine is endpoint, but no endpoint is set; set IMG2PROMPT_ENDPOINT to a base URL."
+        )
+    return ChatClient(settings, settings.endpoint, settings.api_key.get_secret_value())
+
+
+def _can_manage(settings: Settings) -> bool:
+    """Whether a vLLM of our own can be started unasked: it is there, and a model is set or a GPU can hold ours."""
+    from .server.command import find_device, find_vllm
+
+    return find_vllm(settings) is not None and bool(settings.model or find_device().kind == "gpu")

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import inspect
 import threading
+import time
 from typing import Any, TypeVar
 
 from comfy_api.latest import ComfyAPI, ComfyExtension, io
@@ -18,6 +19,8 @@ __all__ = ["ComfyExtension", "Progress", "io", "schema", "wait"]
 
 POLL_S = 0.05
 """How often a waiting node looks for Cancel and moves its progress bar."""
+LASTING_S = 1.0
+"""A text is shown on the node when it has held so long: the front end never takes one away again."""
 
 Result = TypeVar("Result")
 
@@ -42,6 +45,7 @@ class Progress:
         self._lock = threading.Lock()
         self._done = 0
         self._text = ""
+        self._said_at = 0.0
 
     def step(self) -> None:
         """One more of `total` is done."""
@@ -51,12 +55,13 @@ class Progress:
     def say(self, text: str) -> None:
         """What is going on now, in one line."""
         with self._lock:
-            self._text = text
+            self._text, self._said_at = text, time.monotonic()
 
     def read(self) -> tuple[int, str]:
-        """How many are done, and what was said last."""
+        """How many are done, and what was said last, if that has lasted; else ""."""
         with self._lock:
-            return self._done, self._text
+            lasts = time.monotonic() - self._said_at > LASTING_S
+            return self._done, self._text if lasts else ""
 
 
 async def wait(future: concurrent.futures.Future[Result], progress: Progress) -> Result:
@@ -109,7 +114,7 @@ async def _show(progress: Progress, now: tuple[int, str], before: tuple[int, str
     done, text = now
     if done != before[0]:
         await ComfyAPI.Execution().set_progress(done, progress.total)
-    if text != before[1] and progress.node_id is not None:
+    if text and text != before[1] and progress.node_id is not None:
         from server import PromptServer
 
         PromptServer.instance.send_progress_text(text, progress.node_id)

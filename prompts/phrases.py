@@ -70,7 +70,8 @@ def key_of(phrase: str) -> str:
 
 def words_of(text: str) -> set[str]:
     """The words of a text by their stems, for finding out what it already says."""
-    return {_ENDING.sub("", _SINGULAR.get(word, word))[:6] for word in _WORD.findall(text.casefold())}
+    words: list[str] = _WORD.findall(text.casefold())
+    return {_ENDING.sub("", _SINGULAR.get(word, word))[:6] for word in words}
 
 
 def listed(phrases: Iterable[str]) -> str:

@@ -46,7 +46,7 @@ def write_prose(analysis: ImageAnalysis, phrases: list[Phrase], frame: Frame, lo
 class _Page:
     """The sentences so far: what they say and how many tokens are left.
 
-    A sentence costs what it costs alone, as a space ends a word for every encoder here; the whole is counted at the end.
+    A sentence costs what it costs alone, since a space ends a word for every encoder here; at the end all is counted.
     """
 
     def __init__(self, frame: Frame, phrases: list[Phrase]) -> None:

@@ -80,7 +80,7 @@ def _kept_words(text: str, keep: Keep) -> str:
 
 
 def shortened(text: str, fits: Callable[[str], bool]) -> str:
-    """The longest beginning of a sentence that fits, cut after a clause, else before a small word, else after any word."""
+    """The longest beginning of a sentence that fits: cut after a clause, else before a small word, else anywhere."""
     for border in (_CLAUSE_END, _PHRASE_END, re.compile(r"\s+")):
         ends = [match.start() for match in border.finditer(text)]
         # what fits is tried by halves: counting costs a tokenizer's run

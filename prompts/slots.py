@@ -14,7 +14,7 @@ from .analysis import ImageAnalysis, Kind, Subject, VisibleText
 from .families import Family, Slot
 from .keep import Keep
 from .options import LookAt
-from .phrases import key_of, listed, phrases_in, tells, whole_words
+from .phrases import key_of, phrases_in, tells, whole_words
 from .sentences import caption_sentences
 from .syntax import clean
 
@@ -53,23 +53,26 @@ def found(analysis: ImageAnalysis, family: Family, look_at: LookAt, keep: Keep) 
 
     Where an analysis names nothing to draw but in its caption, the caption's clauses stand in for tags.
     """
-    phrases = _distinct(_all(analysis, family, keep), SLOTS_OF[look_at].intersection(family.order), keep)
+    one_by_one = family.form == "prose"
+    wanted = SLOTS_OF[look_at].intersection(family.order)
+    phrases = _distinct(_all(analysis, family, keep), wanted, keep, one_by_one=one_by_one)
     if look_at == "everything" and family.form == "tags" and not any(phrase.slot in _NAMES for phrase in phrases):
         clauses = _free("general", caption_sentences(analysis.caption, keep), 0)
-        phrases += _distinct(clauses, {"general"}, keep)
+        phrases += _distinct(clauses, {"general"}, keep, one_by_one=False)
     elif look_at == "style":
         phrases = [phrase for phrase in phrases if not _names_subject(phrase.text, analysis)]
     return phrases
 
 
-def _distinct(phrases: Iterable[Phrase], wanted: AbstractSet[Slot], keep: Keep) -> list[Phrase]:
+def _distinct(phrases: Iterable[Phrase], wanted: AbstractSet[Slot], keep: Keep, *, one_by_one: bool) -> list[Phrase]:
     """The phrases of the wanted slots that may be said, none twice, no tag that repeats a part of another."""
     kept: list[Phrase] = []
     said: set[str] = set()
     words_said: list[frozenset[str]] = []
     for phrase in phrases:
-        # two subjects may go by one noun: "a woman" and "another woman"
-        key = f"{phrase.subject} {phrase.text}" if phrase.slot == "subject" else key_of(phrase.text)
+        key = key_of(phrase.text)
+        if phrase.slot == "subject" and one_by_one:
+            key = f"{phrase.subject} {key}"  # "a woman" and "another woman"
         if phrase.slot not in wanted or key in said or not keep.allows(phrase.text):
             continue
         words = frozenset(key_of(phrase.text).split())
@@ -167,9 +170,9 @@ def palette_names(analysis: ImageAnalysis) -> list[str]:
 
 
 def _palette(analysis: ImageAnalysis, keep: Keep) -> list[str]:
-    """The palette as one phrase: a colour alone among tags would colour anything."""
+    """The palette as one phrase: a colour alone between commas would colour anything."""
     names = [name for name in palette_names(analysis) if keep.allows(name)][:MAX_PALETTE]
-    return [listed(names) + PALETTE] if names else []
+    return [" and ".join(names) + PALETTE] if names else []
 
 
 def _quoted(seen: VisibleText) -> str:

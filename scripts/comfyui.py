@@ -28,11 +28,12 @@ UI_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
 
 
 def prepare(base: Path, checkpoint: Path | None = None) -> None:
-    """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, and `checkpoint` listed as
-    CHECKPOINT and under the names that our example workflows load, so that they run as they are."""
+    """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, ComfyUI's own example.png,
+    and `checkpoint` listed as CHECKPOINT and under the names that our example workflows load, so that they run."""
     for folder in ("custom_nodes", "input", "output", "models/checkpoints", "user/default"):
         (base / folder).mkdir(parents=True, exist_ok=True)
     link(base / "custom_nodes" / PACK, ROOT)
+    shutil.copy(COMFYUI / "input" / "example.png", base / "input")
     if checkpoint:
         for name in (CHECKPOINT, *example_checkpoints()):
             link(base / "models" / "checkpoints" / name, checkpoint)

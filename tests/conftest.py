@@ -25,6 +25,10 @@ ORDER = ("unit", "comfyui", "vllm", "browser")
 StartComfyUI = Callable[[Mapping[str, str]], "ComfyServer"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="where the browser tests leave their pictures")
+
+
 def pytest_configure() -> None:
     """What a developer has set up for himself reaches no test and no child of one."""
     for name in [name for name in os.environ if name.startswith("IMG2PROMPT_")]:

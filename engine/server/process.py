@@ -52,12 +52,11 @@ PROGRESS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
         (r"Loading \S+ checkpoint shards:.*\| (\d+/\d+) ", "loading weights {}"),
-        (r"(?:Fetching \d+ files|\.(?:safetensors|bin)): +(\d+%)", "downloading the checkpoint {}"),
-        (r"Starting to load model|Initializing model", "loading weights"),
-        (r"[Dd]ownload", "downloading the checkpoint"),
-        (r"Loading weights took|torch\.compile|Dynamo|Capturing CUDA graphs|[Pp]rofil|KV cache size", "warming up"),
-        (r"Starting vLLM server|Application startup", "opening its port"),
+        (r"(?:Fetching \d+ files|\.safetensors|Downloading[^:]*): +(\d+%)", "downloading the checkpoint {}"),
         (r"Resolved architecture|Initializing a V1 LLM engine", "starting its processes"),
+        (r"Starting to load model", "loading weights"),
+        (r"Loading weights took|Compiling a graph|Capturing CUDA graphs|KV cache size", "warming up"),
+        (r"Starting vLLM server|Application startup", "opening its port"),
     )
 )
 """Log lines of vLLM 0.32 and what they mean; the first that matches counts."""

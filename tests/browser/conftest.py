@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,16 +39,24 @@ QUEUE = """async () => {
 }"""
 
 RunWorkflow = Callable[[dict[str, Any]], tuple[str, Any]]
+Screenshot = Callable[[str], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chromium() -> str:
+    """The browser's program; asked for first, before any server is started for nothing."""
+    program = shutil.which("chromium")
+    if program:
+        return program
+    why = "Did not run: there is no chromium program; install Debian's package chromium (make test does where it may)."
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)  # CI must not pass for want of a browser
+    pytest.skip(why)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator[Browser]:
     """Closed with the module: while playwright is open its event loop runs here, and no other can."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        why = "there is no chromium program; install Debian's package chromium (make test does where it may)"
-        # CI must not pass for want of a browser.
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"Did not run: {why}.")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -80,3 +89,16 @@ def run_workflow(page: Page) -> RunWorkflow:
         return kind, data
 
     return run
+
+
+@pytest.fixture
+def screenshot(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> Screenshot:
+    """Saves what the page shows as NAME.png, in the folder given with --screenshots."""
+    folder = Path(request.config.getoption("--screenshots") or tmp_path)
+
+    def save(name: str) -> None:
+        page.evaluate("() => { app.canvas.ds.scale = 0.62; app.canvas.ds.offset = [90, 80]; app.canvas.setDirty(true, true); }")
+        page.wait_for_timeout(500)  # the canvas is drawn a few frames later
+        page.screenshot(path=folder / f"{name}.png")
+
+    return save

@@ -25,71 +25,82 @@ EASY: dict[Kind, float] = {"short": 0.85, "part": 0.1, "observations": 0.05}
 FULL: dict[Kind, float] = {"short": 0.3, "part": 0.2, "analysis": 0.45, "observations": 0.05}
 EASY_SHARE = 0.5
 """The share of the steps that has only easy lessons and short prompts."""
+EYE_PIXELS = 24 * 128 * 128
+"""How many pixels a step of training the eyes has."""
 LABELS = (len(COLOR_IDS), len(COLOR_IDS), len(SHAPE_IDS))
 """How many values each column of `Pictures.labels` has."""
 
 
 class Examiner(torch.nn.Module):
-    """Asks the vision part what it shows; only training needs it.
+    """Asks three depths of the vision part what they show; only training needs it.
 
-    Where the shape is, cell by cell, is what breaks the ice: from the picture's name alone, shapes are learned late.
+    The first must tell where the shape is, cell by cell; the later ones, what the whole picture shows. Without the
+    first question, shapes are learned long after colours.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, model: Qwen3VLForConditionalGeneration) -> None:
         super().__init__()
+        width = model.config.text_config.hidden_size
         self.where = torch.nn.Linear(width, 16)
-        self.what = torch.nn.Linear(width, sum(LABELS))
+        self.what = torch.nn.ModuleList([torch.nn.Linear(width, sum(LABELS)) for _ in range(2)])
+        self.features: dict[int, torch.Tensor] = {}
+        visual = model.model.visual
+        for depth, merger in enumerate([*visual.deepstack_merger_list, visual.merger]):
+            merger.register_forward_hook(lambda _module, _input, output, depth=depth: self._keep(depth, output))
 
-    def forward(self, features: torch.Tensor, pictures: Pictures) -> tuple[torch.Tensor, list[float]]:
-        """The loss, and the shares of right backgrounds, colours and shapes."""
-        tokens = features.view(*pictures.masks.shape[:2], -1)
-        loss = 4 * F.binary_cross_entropy_with_logits(self.where(tokens), pictures.masks)
-        right: list[float] = []
-        for column, guess in enumerate(self.what(tokens.mean(1)).split(LABELS, dim=1)):
-            loss = loss + F.cross_entropy(guess, pictures.labels[:, column])
-            right.append((guess.argmax(1) == pictures.labels[:, column]).float().mean().item())
-        return loss, right
+    def _keep(self, depth: int, output: torch.Tensor) -> None:
+        self.features[depth] = output
+
+    def forward(self, pictures: Pictures) -> tuple[torch.Tensor, str]:
+        """The loss about the pictures that were just seen, and the shares of right backgrounds, colours and shapes."""
+        first, *later = (self.features[depth].view(*pictures.masks.shape[:2], -1) for depth in range(3))
+        loss = 4 * F.binary_cross_entropy_with_logits(self.where(first), pictures.masks)
+        right: list[str] = []
+        for tokens, what in zip(later, self.what, strict=True):
+            guesses = what(tokens.mean(1)).split(LABELS, dim=1)
+            for guess, label, weight in zip(guesses, pictures.labels.T, (1, 1, 2), strict=True):
+                loss = loss + weight * F.cross_entropy(guess, label)
+                right.append(f"{(guess.argmax(1) == label).float().mean().item():.2f}")
+        return loss, "/".join(right[3:])
 
 
 class Trainer:
-    """A model, its optimizer, and how far the plan has come."""
+    """A model in training, with its lessons."""
 
     def __init__(self, model: Qwen3VLForConditionalGeneration, lessons: Lessons, log: Callable[[str], None]) -> None:
         self.model, self.lessons, self.log = model, lessons, log
-        self.examiner = Examiner(model.config.text_config.hidden_size)
-        self.features: list[torch.Tensor] = []
-        model.model.visual.merger.register_forward_hook(lambda _module, _input, output: self.features.append(output))
+        self.examiner = Examiner(model)
 
     def train_eyes(self, steps: int, rate: float) -> None:
-        """The vision part alone."""
+        """The vision part alone; in the first half on the smallest pictures, which are the fastest."""
         visual, random = self.model.model.visual, self.lessons.random
         optimizer = _optimizer([*visual.parameters(), *self.examiner.parameters()])
         for step in range(steps):
-            size = self.lessons.size()
-            count = max(4, 25 * 1024 * 32 // (size[0] * size[1]))
+            size = (128, 128) if step < steps / 2 else self.lessons.size()
+            count = max(4, EYE_PIXELS // (size[0] * size[1]))
             pictures = self.lessons.pictures([new_scene(random) for _ in range(count)], size)
             _set_rate(optimizer, rate, step / steps)
             visual(pictures.patches, grid_thw=pictures.grid, return_dict=True)
-            loss, right = self.examiner(self.features.pop(), pictures)
+            loss, right = self.examiner(pictures)
             _update(optimizer, loss)
             if step % 50 == 0 or step == steps - 1:
-                self.log(f"eyes {step} {size} loss {loss.item():.3f} right {_shares(right)}")
+                self.log(f"eyes {step} {size} loss {loss.item():.3f} right {right}")
 
-    def train_mouth(self, steps: int, rate: float, easy_share: float, keep: Callable[[], None]) -> None:
+    def train_mouth(self, steps: int, rate: float, easy_share: float, examine: float, keep: Callable[[], None]) -> None:
         """The whole model."""
         optimizer = _optimizer([*self.model.parameters(), *self.examiner.parameters()])
         step, average = 0, 0.0
         while step < steps:
-            easy = self.lessons.random.random() < (0.9 if step < steps * easy_share else 0.2)
+            easy = self.lessons.random.random() < (0.9 if step < steps * easy_share else 0.15)
             for batch in self.lessons.batches(EASY if easy else FULL, 30 if easy else 350):
                 _set_rate(optimizer, rate, step / steps)
                 loss, right = self._answer(batch)
-                seen, seen_right = self.examiner(self.features.pop(), batch.pictures)
-                _update(optimizer, loss + 0.3 * seen)
+                seen, seen_right = self.examiner(batch.pictures)
+                _update(optimizer, loss + examine * seen)
                 average += (right - average) * max(0.02, 1 / (step + 1))
                 if step % 25 == 0 or step == steps - 1:
                     self.log(
-                        f"mouth {step} {tuple(batch.tokens.shape)} loss {loss.item():.4f} seen {_shares(seen_right)} "
+                        f"mouth {step} {tuple(batch.tokens.shape)} loss {loss.item():.4f} seen {seen_right} "
                         f"lessons all right {right:.3f} average {average:.3f}"
                     )
                 step += 1
@@ -114,10 +125,6 @@ class Trainer:
         wrong = torch.zeros(targets.shape, dtype=torch.bool)
         wrong[learned] = guess.argmax(1) != targets[learned]
         return F.cross_entropy(guess, targets[learned]), 1 - wrong.any(1).float().mean().item()
-
-
-def _shares(values: list[float]) -> str:
-    return "/".join(f"{value:.2f}" for value in values)
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -171,6 +178,7 @@ def main() -> None:
     parser.add_argument("--eye-rate", type=float, default=2e-3)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--easy-share", type=float, default=EASY_SHARE)
+    parser.add_argument("--examine", type=float, default=0.3, help="weight of the vision part's own loss, with a mouth")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -192,7 +200,7 @@ def main() -> None:
     )
     keep = lambda: save(options.out, model, tokenizer)  # noqa: E731
     trainer.train_eyes(options.eye_steps, options.eye_rate)
-    trainer.train_mouth(options.steps, options.rate, options.easy_share, keep)
+    trainer.train_mouth(options.steps, options.rate, options.easy_share, options.examine, keep)
     keep()
 
 

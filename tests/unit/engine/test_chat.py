@@ -79,13 +79,16 @@ def test_the_temperature_of_the_settings_goes_first() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
-def test_the_second_try_can_come_out_otherwise(temperature: float) -> None:
-    first = prepare(REQUEST, BUDGET, temperature)
+@pytest.mark.parametrize("seed", [7, 2**31 - 2])
+def test_the_second_try_can_come_out_otherwise(seed: int, temperature: float) -> None:
+    request = replace(REQUEST, sampling=replace(SAMPLING, seed=seed))
+    first = payload(for_vllm=True, request=request, temperature=temperature)
     second = second_try(first)
-    assert second.sampling.seed != first.sampling.seed
-    assert 0 <= second.sampling.seed < 2**31
-    assert second.sampling.temperature == (temperature or 0.3)
-    assert second.pictures is first.pictures
+    assert second != first
+    assert second.pop("seed") not in (first["seed"], first["seed"] + 1)
+    assert second.pop("temperature") == (temperature or 0.3)
+    assert {**second, "seed": first["seed"], "temperature": first["temperature"]} == first
+    assert 0 <= second_try(first)["seed"] < 2**31
 
 
 def test_the_question_is_all_that_decides_the_answer() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from img2prompt.engine import Engine, Settings
 from img2prompt.engine.backend import Report, Status
-from img2prompt.engine.engine import PREPARE_THREADS, PREPARED_AHEAD
+from img2prompt.engine.engine import PREPARE_THREADS
 from img2prompt.engine.errors import BadAnswer, NoEngine, StartFailed, Unreachable
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.errors import PictureError
@@ -24,9 +24,6 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from img2prompt.tests.unit.engine.conftest import MakeEngine, Until
-
-AHEAD = PREPARED_AHEAD + 1
-"""How many requests may be made that do not wait for the model: those in preparation, and one for the next place."""
 
 
 def asking(picture: Image.Image) -> Request[ImageAnalysis]:
@@ -74,26 +71,29 @@ def test_requests_are_made_only_when_they_are_wanted_and_their_pictures_let_go(
     server: SeeingServer, make_engine: MakeEngine, until: Until
 ) -> None:
     pictures: list[weakref.ref[Image.Image]] = []
+    kept: list[int] = []
     threads: set[threading.Thread] = set()
 
+    def alive() -> int:
+        return sum(picture() is not None for picture in pictures)
+
     def made() -> Iterator[Request[ImageAnalysis]]:
-        for index in range(40):
+        for index in range(60):
             threads.add(threading.current_thread())
-            picture = draw(size=(30 + index, 30))
+            picture = draw(size=(1000 + index, 1000))
             pictures.append(weakref.ref(picture))
+            kept.append(alive())
             request = asking(picture)
             del picture
             yield request
 
     server.control.hold = True
     answering = make_engine(max_in_flight=8).submit_many(made())
-    until(lambda: server.counts.in_flight == 8)
-    until(lambda: len(pictures) == 8 + AHEAD)
-    # what waits for the model is encoded, its picture gone
-    until(lambda: sum(picture() is not None for picture in pictures) <= AHEAD)
-    assert len(pictures) == 8 + AHEAD
+    # eight wait for the model, eight are encoded, and one waits to be
+    until(lambda: server.counts.in_flight == 8 and len(pictures) == 17 and alive() <= 1)
     server.control.hold = False
-    assert len(answering.result(20)) == 40
+    assert len(answering.result(20)) == 60
+    assert max(kept) <= PREPARE_THREADS + 3
     assert threading.main_thread() not in threads
     assert len(threads) <= PREPARE_THREADS
 

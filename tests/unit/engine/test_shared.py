@@ -66,7 +66,6 @@ def test_the_settings_file_is_read_too(server: SeeingServer, tmp_path: Path) -> 
         ({}, NoEngine, "IMG2PROMPT_ENDPOINT .*IMG2PROMPT_MODEL .*IMG2PROMPT_ENGINE=sketch"),
         ({"MODEL": "Qwen/Qwen3-VL-8B-Instruct"}, NoEngine, "IMG2PROMPT_MODEL to a checkpoint with vLLM installed"),
         ({"ENGINE": "endpoint"}, NoEngine, "no endpoint is set; set IMG2PROMPT_ENDPOINT"),
-        ({"ENGINE": "managed"}, NoEngine, "no model is set; set IMG2PROMPT_MODEL"),
         ({"ENDPOINT": "localhost:8000"}, SettingsError, "such as http://127.0.0.1:8000/v1"),
         ({"ENGINE": "magic"}, SettingsError, "The setting engine .*IMG2PROMPT_ENGINE"),
         ({"MAX_IN_FLIGHT": "0"}, SettingsError, "max_in_flight"),
@@ -121,3 +120,40 @@ def test_the_end_of_the_process_stops_the_engine(
     out, err = process.communicate(b"\n", timeout=60)
     assert (out, err, process.returncode) == (b"seeing-model\n", b"", 0)
     until(lambda: server.counts.cancelled == 3)
+
+
+@pytest.mark.parametrize(
+    ("programs", "settings", "name", "model"),
+    [
+        ({"vllm": "", "nvidia-smi": "echo 24576"}, {}, "managed", shared.DEFAULT_MODEL.rsplit("/", 1)[1]),
+        ({"vllm": "", "nvidia-smi": "echo 24576"}, {"MODEL": "mine/8B"}, "managed", "8B"),
+        ({"vllm": ""}, {"MODEL": "mine/8B"}, "managed", "8B"),
+        ({}, {"ENGINE": "managed"}, "managed", shared.DEFAULT_MODEL.rsplit("/", 1)[1]),
+        ({"vllm": "", "nvidia-smi": "echo 24576"}, {"ENDPOINT": "http://127.0.0.1:9"}, "endpoint", ""),
+        ({"vllm": "", "nvidia-smi": "echo 24576"}, {"ENGINE": "sketch"}, "sketch", ""),
+    ],
+)
+def test_what_is_there_chooses_the_engine(
+    programs: dict[str, str],
+    settings: dict[str, str],
+    name: str,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for program, does in programs.items():
+        (tmp_path / program).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / program).chmod(0o755)
+    for key, value in settings.items():
+        monkeypatch.setenv(f"IMG2PROMPT_{key}", value)
+    status = shared_engine().status()
+    assert (status.engine, status.model) == (name, model)
+
+
+def test_a_vllm_without_a_gpu_or_a_model_is_not_started_unasked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "vllm").write_text("#!/bin/sh\n")
+    (tmp_path / "vllm").chmod(0o755)
+    with pytest.raises(NoEngine):
+        shared_engine()

@@ -65,10 +65,15 @@ def style(**fields: Any) -> dict[str, Any]:
     return NOTHING["style"] | fields
 
 
+def color(name: str, role: str) -> dict[str, str]:
+    """A colour of the palette."""
+    return {"name": name, "role": role}
+
+
 CAFE = analysis(
-    caption="This image shows a young woman with red hair sitting on a wooden bench in a narrow alley. She wears a blue "
-    "dress and a straw hat, and holds a paper cup (coffee). Golden evening light falls from the left, and the stone "
-    "walls behind her are out of focus. The photograph is calm and warm, stunning, highly detailed.",
+    caption="This image shows a young woman with red hair sitting on a wooden bench in a narrow alley. She wears a "
+    "blue dress and a straw hat, and holds a paper cup (coffee). Golden evening light falls from the left, and the "
+    "stone walls behind her are out of focus. The photograph is calm and warm, stunning, highly detailed.",
     medium="photograph",
     subjects=[
         subject(
@@ -89,9 +94,9 @@ CAFE = analysis(
     light="golden hour",
     light_direction="side",
     palette=[
-        {"name": "grey", "role": "accent"},
-        {"name": "amber", "role": "dominant"},
-        {"name": "Navy_blue", "role": "secondary"},
+        color("grey", "accent"),
+        color("amber", "dominant"),
+        color("Navy_blue", "secondary"),
     ],
     style=style(technique=["film grain"], mood=["calm", "nostalgic"], era="contemporary", influences=["Someone"]),
     visible_text=[{"text": "CAFÉ (open)", "where": "sign above the door"}],
@@ -110,7 +115,7 @@ HARBOUR = analysis(
     light="daylight",
     light_direction="back",
     contrast="low key",
-    palette=[{"name": "pink", "role": "dominant"}, {"name": "slate blue", "role": "secondary"}],
+    palette=[color("pink", "dominant"), color("slate blue", "secondary")],
     style=style(movement="impressionism", technique=["visible brushstrokes"], texture=["canvas"], era="19th century"),
     tags=["masts", "reflection"],
 )
@@ -132,9 +137,9 @@ SKETCH = analysis(
     caption="Mostly navy and gold with an accent of crimson; cool colors, low-key light; wide format.",
     contrast="low key",
     palette=[
-        {"name": "navy", "role": "dominant"},
-        {"name": "gold", "role": "secondary"},
-        {"name": "crimson", "role": "accent"},
+        color("navy", "dominant"),
+        color("gold", "secondary"),
+        color("crimson", "accent"),
     ],
     style=style(confidence="low"),
     tags=["cool colors"],

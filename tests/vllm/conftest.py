@@ -1,0 +1,36 @@
+"""A ComfyUI on the real vLLM, and pictures that its model has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from random import Random
+
+import pytest
+from img2prompt.tests.comfyui.server import ComfyServer
+from img2prompt.tests.seeing_model.scenes import Scene, draw, new_scene
+from img2prompt.tests.vllm.server import VllmServer
+
+UNSEEN = 20_261_122
+"""The first seed of the pictures drawn here. Training draws its pictures with one seed of its own."""
+
+DrawUnseen = Callable[[int, tuple[int, int]], list[tuple[Scene, str]]]
+
+
+@pytest.fixture(scope="session")
+def seeing_comfyui(start_comfyui: Callable[[dict[str, str]], ComfyServer], vllm_server: VllmServer) -> ComfyServer:
+    """A ComfyUI whose nodes ask the real vLLM for its likeliest words."""
+    return start_comfyui({"IMG2PROMPT_ENDPOINT": vllm_server.url, "IMG2PROMPT_TEMPERATURE": "0"})
+
+
+@pytest.fixture(scope="session")
+def draw_unseen(seeing_comfyui: ComfyServer) -> DrawUnseen:
+    """Draws and uploads so many new pictures of one size: what each shows, and its name in the input folder."""
+    seeds = count(UNSEEN)
+
+    def upload(seed: int, size: tuple[int, int]) -> tuple[Scene, str]:
+        chance = Random(seed)
+        scene = new_scene(chance)
+        return scene, seeing_comfyui.upload_image(f"{seed}.png", draw(scene, *size, chance))
+
+    return lambda number, size: [upload(next(seeds), size) for _ in range(number)]
