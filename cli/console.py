@@ -19,8 +19,9 @@ class Format(StrEnum):
 
 
 def say(text: str) -> None:
-    """A line for the person, on stderr; never part of a result."""
-    _stderr.print(text, markup=False)
+    """A line for the person, on stderr; never part of a result. An empty one is not written."""
+    if text:
+        _stderr.print(text, markup=False)
 
 
 def status_console() -> Console:

@@ -82,7 +82,7 @@ def _ask(engine: Engine, requests: Iterator[Request[ImageAnalysis]], total: int)
             requests,
             total=total,
             on_answer=lambda *_: bar.advance(task),
-            report=lambda text: bar.update(task, description=text),
+            report=lambda text: bar.update(task, description=text or "pictures"),
         )
 
 

@@ -104,6 +104,7 @@ class Engine:
     async def _get_ready(self, io: _IoThread, report: Report) -> None:
         async with io.starting:
             await self._backend.ready(report)
+            report("")
 
     async def _answer_all(
         self,

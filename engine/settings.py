@@ -51,8 +51,9 @@ class Settings(BaseSettings):
     """The longest wait for the managed vLLM to become ready; a first start downloads the checkpoint."""
     max_model_len: int = Field(default=8192, ge=2048)
     """Managed: the context, in tokens."""
-    kv_cache_gib: float = Field(default=1.0, gt=0)
-    """Managed: memory for the key-value cache, in GiB (147,456 bytes a token for the 8B model)."""
+    kv_cache_gib: float = Field(default=1.25, gt=0)
+    """Managed: memory for the key-value cache, in GiB. It must hold one whole context: 147,456 bytes a token for the 8B
+    model, so 1.125 GiB for 8,192 tokens."""
     cache: bool = True
     """Keep answers on disk, so that the same question about the same picture is asked once."""
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("img2prompt", appauthor=False)))

@@ -27,8 +27,6 @@ class SketchBackend:
     """Answers requests for one picture's ImageAnalysis by measuring it, in about 0.1 s a picture."""
 
     name = "sketch"
-    cacheable = False
-    """Measuring again costs no more than reading an answer from disk."""
 
     async def ready(self, report: Report) -> None:
         """Nothing needs to start."""

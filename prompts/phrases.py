@@ -63,6 +63,7 @@ def tells(phrase: str) -> bool:
     )
 
 
+@lru_cache(maxsize=8192)
 def key_of(phrase: str) -> str:
     """What two phrases have in common when one repeats the other: case, hyphens and underscores do not matter."""
     return _ALIKE.sub(" ", phrase.strip(_EDGES)).strip().casefold()
@@ -70,8 +71,13 @@ def key_of(phrase: str) -> str:
 
 def words_of(text: str) -> set[str]:
     """The words of a text by their stems, for finding out what it already says."""
-    words: list[str] = _WORD.findall(text.casefold())
-    return {_ENDING.sub("", _SINGULAR.get(word, word))[:6] for word in words}
+    return set(map(_stem, _WORD.findall(text.casefold())))
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    """A word without its usual endings, rough but quick: it only has to be the same for the same word."""
+    return _ENDING.sub("", _SINGULAR.get(word, word))[:6]
 
 
 def listed(phrases: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def found(analysis: ImageAnalysis, family: Family, look_at: LookAt, keep: Keep) 
     phrases = _distinct(_all(analysis, family, keep), wanted, keep, one_by_one=one_by_one)
     if look_at == "everything" and family.form == "tags" and not any(phrase.slot in _NAMES for phrase in phrases):
         clauses = _free("general", caption_sentences(analysis.caption, keep), 0)
-        phrases += _distinct(clauses, {"general"}, keep, one_by_one=False)
+        phrases = _distinct([*phrases, *clauses], wanted | {"general"}, keep, one_by_one=False)
     elif look_at == "style":
         phrases = [phrase for phrase in phrases if not _names_subject(phrase.text, analysis)]
     return phrases
@@ -68,18 +68,21 @@ def _distinct(phrases: Iterable[Phrase], wanted: AbstractSet[Slot], keep: Keep, 
     """The phrases of the wanted slots that may be said, none twice, no tag that repeats a part of another."""
     kept: list[Phrase] = []
     said: set[str] = set()
-    words_said: list[frozenset[str]] = []
+    parts_said: list[frozenset[str]] = []
     for phrase in phrases:
-        key = key_of(phrase.text)
-        if phrase.slot == "subject" and one_by_one:
-            key = f"{phrase.subject} {key}"  # "a woman" and "another woman"
-        if phrase.slot not in wanted or key in said or not keep.allows(phrase.text):
+        if phrase.slot not in wanted or not keep.allows(phrase.text):
             continue
-        words = frozenset(key_of(phrase.text).split())
-        if phrase.slot == "general" and any(words <= others for others in words_said):
+        words = key_of(phrase.text)
+        key = words
+        if phrase.slot == "subject" and one_by_one:
+            key = f"{phrase.subject} {words}"  # "a woman" and "another woman"
+        if key in said:
+            continue
+        parts = frozenset(words.split())
+        if phrase.slot == "general" and any(parts <= others for others in parts_said):
             continue  # "bench" after "sitting on a bench"
         said.add(key)
-        words_said.append(words)
+        parts_said.append(parts)
         kept.append(phrase)
     return kept
 

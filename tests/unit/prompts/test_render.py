@@ -59,6 +59,7 @@ def prose(found: ImageAnalysis, **options: Any) -> str:
         ({"setting": ["sandy beach"], "tags": ["beach"]}, ["sandy beach"]),
         ({"caption": "This image shows a house, stunning. Red roof."}, ["a house", "red roof"]),
         ({"caption": "A house.", "tags": ["tree"]}, ["tree"]),
+        ({"caption": "Photograph, a house. A house.", "medium": "photograph"}, ["photograph", "a house"]),
     ],
 )  # fmt: skip
 def test_fields_become_tags(fields: dict[str, Any], printed: list[str]) -> None:
