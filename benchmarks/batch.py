@@ -1,4 +1,4 @@
-"""A batch through the node in a real ComfyUI, against a bare loop that posts the same payloads to the same real vLLM."""
+"""A batch through the node in a real ComfyUI, against a bare loop that posts the same payloads to the same vLLM."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
+import aiohttp
 from PIL import Image
 
 from ..engine.chat import prepare, to_payload
@@ -37,18 +37,17 @@ def compare(folder: Path) -> dict[str, Any]:
     """Requests per second of node and loop, turn by turn, their ratio pair by pair, and the node's extra memory."""
     pictures = [_picture(seed) for seed in range(PICTURES)]
     vllm = VllmServer(folder)
-    settings = {"IMG2PROMPT_ENDPOINT": vllm.url, "IMG2PROMPT_TEMPERATURE": "0", "IMG2PROMPT_CACHE": "false"}
+    settings = {**vllm.environment, "IMG2PROMPT_TEMPERATURE": "0", "IMG2PROMPT_CACHE": "false"}
     try:
         comfy = ComfyServer(folder / "comfyui", settings, tiny_checkpoint())
         try:
             files = [comfy.upload_image(f"{i}.png", picture) for i, picture in enumerate(pictures)]
             payloads = [_payload(picture, vllm.model) for picture in pictures]
             # Once each, not counted: both then find the pictures in vLLM's caches, and pay only for what they do.
-            asyncio.run(_loop_s(vllm.url, payloads))
+            asyncio.run(_loop_s(vllm, payloads))
             _node_s(comfy, files, seed=0)
             turns = [
-                (*_node_s(comfy, files, seed=turn + 1), asyncio.run(_loop_s(vllm.url, payloads)))
-                for turn in range(PAIRS)
+                (*_node_s(comfy, files, seed=turn + 1), asyncio.run(_loop_s(vllm, payloads))) for turn in range(PAIRS)
             ]
         finally:
             comfy.stop()
@@ -72,17 +71,16 @@ def _payload(picture: Image.Image, model: str) -> bytes:
     return json.dumps(to_payload(chat, model=model, for_vllm=True)).encode()
 
 
-async def _loop_s(url: str, payloads: list[bytes]) -> float:
+async def _loop_s(vllm: VllmServer, payloads: list[bytes]) -> float:
     """Seconds that a bare asyncio loop takes to post all payloads, as many in flight as the node has."""
-    slots = asyncio.Semaphore(IN_FLIGHT)
-    async with httpx.AsyncClient(timeout=600, limits=httpx.Limits(max_connections=IN_FLIGHT)) as client:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {vllm.api_key}"}
+    connections = aiohttp.TCPConnector(limit=IN_FLIGHT)
+    async with aiohttp.ClientSession(connector=connections, headers=headers) as session:
 
         async def post(payload: bytes) -> None:
-            async with slots:
-                reply = await client.post(
-                    f"{url}/chat/completions", content=payload, headers={"Content-Type": "application/json"}
-                )
+            async with session.post(f"{vllm.url}/chat/completions", data=payload) as reply:
                 reply.raise_for_status()
+                await reply.read()
 
         began = time.perf_counter()
         await asyncio.gather(*map(post, payloads))

@@ -75,7 +75,9 @@ def _gpu() -> Finding:
     device = find_device()
     if device.kind == "gpu":
         return Finding("GPU", "ok", f"{device.memory_gib:.0f} GiB")
-    return Finding("GPU", "missing", "nvidia-smi lists none; an endpoint elsewhere can answer, or vLLM on the CPU, slowly")
+    return Finding(
+        "GPU", "missing", "nvidia-smi lists none; an endpoint elsewhere can answer, or vLLM on the CPU, slowly"
+    )
 
 
 def _vllm(settings: Settings) -> Finding:

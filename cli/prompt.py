@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOOK_AT = get_args(LookAt)
 
 
-def prompt(  # noqa: PLR0913 - a command's options are its parameters
+def prompt(
     images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
     family: Annotated[str, typer.Option(help="The model family that will draw the prompt.")] = "sdxl",
     look_at: Annotated[str, typer.Option(help=f"What goes into the prompt: {', '.join(LOOK_AT)}.")] = LOOK_AT[0],

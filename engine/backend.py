@@ -9,7 +9,7 @@ from typing import Protocol
 from ..prompts.request import Answer, Request
 
 Report = Callable[[str], None]
-"""Takes one line about how far a start is, and "" when it is over; called on the engine's thread, so it must be quick."""
+"""Takes one line about how far a start is, "" when it is over; called on the engine's thread, so it must be quick."""
 
 
 @dataclass(frozen=True, slots=True)

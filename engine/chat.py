@@ -88,9 +88,14 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
 
 
 def second_try(payload: dict[str, Any]) -> dict[str, Any]:
-    """The same with another seed, far away; and some temperature, because without any the seed changes nothing."""
+    """The same with another seed, far away; and some temperature, because without any the seed changes nothing.
+
+    It goes without the guard against repetition: the schema bounds every list and string, so an answer that repeats
+    itself ends all the same, and what stands in it twice is rendered once.
+    """
     seed = (payload["seed"] + OTHER_SEED) % SEED_BOUND
-    return payload | {"seed": seed, "temperature": payload["temperature"] or Sampling().temperature}
+    again = {name: value for name, value in payload.items() if name != "repetition_detection"}
+    return again | {"seed": seed, "temperature": payload["temperature"] or Sampling().temperature}
 
 
 def question(chat: Chat[Answer]) -> str:

@@ -62,9 +62,7 @@ def _endpoint(settings: Settings) -> Backend:
     from .client import ChatClient
 
     if not settings.endpoint:
-        raise NoEngine(
-            "The setting engine is endpoint, but no endpoint is set; set IMG2PROMPT_ENDPOINT to a base URL."
-        )
+        raise NoEngine("The setting engine is endpoint, but no endpoint is set; set IMG2PROMPT_ENDPOINT to a base URL.")
     return ChatClient(settings, settings.endpoint, settings.api_key.get_secret_value())
 
 

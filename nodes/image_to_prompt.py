@@ -83,7 +83,7 @@ class ImageToPrompt(io.ComfyNode):
         return Settings.load().fingerprint()
 
     @classmethod
-    async def execute(  # noqa: PLR0913 - a node's inputs are its parameters
+    async def execute(
         cls,
         image: torch.Tensor,
         family: str,
@@ -94,7 +94,7 @@ class ImageToPrompt(io.ComfyNode):
         token_budget: int,
         seed: int,
     ) -> io.NodeOutput:
-        """Ask about all pictures at once, render each answer. Raises Img2PromptError; never returns an error as text."""
+        """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
         from ..engine import shared_engine
         from ..prompts import RenderOptions, analysis_request, render
 

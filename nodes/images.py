@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def to_picture(image: torch.Tensor) -> Image.Image:
     """One picture of shape [H, W, C], values 0–1. Raises PictureError for NaN, infinity, or another range."""
     low, high = (float(value) for value in image.aminmax())
     if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # NaN fails every comparison
-        if low != low or high != high or low == float("-inf") or high == float("inf"):
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise PictureError(
                 "A picture holds values that are not numbers (NaN or infinity); the node that made it failed, "
                 "often a VAE in half precision: run that one in fp32 or choose another VAE."

@@ -35,7 +35,7 @@ def look_at() -> io.Combo.Input:
         "look_at",
         options=list(LOOK_AT),
         default=LOOK_AT[0],
-        tooltip="What of the picture goes into the prompt. 'style' leaves the subject out, so that you can put in yours.",
+        tooltip="What of the picture goes into the prompt. 'style' leaves the subject out: put in your own.",
     )
 
 
@@ -54,7 +54,7 @@ def prefix() -> io.String.Input:
     return io.String.Input(
         "prefix",
         default="",
-        tooltip="Put first, exactly as written: trigger words of a LoRA, for instance. Counts towards the token budget.",
+        tooltip="Put first, exactly as written: trigger words of a LoRA, for instance. Counts towards the budget.",
     )
 
 

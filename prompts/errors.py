@@ -1,6 +1,7 @@
 """The root of the one error tree, and the errors that need no engine.
 
-Each message is one sentence that names the cause and the next step; it is shown to the user as it is, and never becomes a prompt.
+Each message is one sentence that names the cause and the next step. It is shown to the user as it is, and never becomes
+a prompt.
 
     Img2PromptError
     ├── PictureError        a picture that cannot be looked at (empty, unreadable, NaN, too long and thin)

@@ -42,7 +42,8 @@ def caption_sentences(caption: str, keep: Keep) -> list[str]:
 
     Clauses with such words go; where that leaves nothing of the caption, the words alone go.
     """
-    sentences = _split(_SPACE_BEFORE_MARK.sub("", clean(caption).replace("_", " ")))
+    text = " ".join(clean(caption).replace("_", " ").split())
+    sentences = _split(_SPACE_BEFORE_MARK.sub("", text))
     if len(caption) >= CAPTION_LIMIT and len(sentences) > 1 and sentences[-1][-1] not in ".!?":
         sentences.pop()  # cut off by the schema
     sentences = [_without_lead_in(text) for text in sentences]

@@ -54,11 +54,12 @@ def found(analysis: ImageAnalysis, family: Family, look_at: LookAt, keep: Keep) 
     Where an analysis names nothing to draw but in its caption, the caption's clauses stand in for tags.
     """
     one_by_one = family.form == "prose"
-    wanted = SLOTS_OF[look_at].intersection(family.order)
+    wanted: set[Slot] = {slot for slot in family.order if slot in SLOTS_OF[look_at]}
     phrases = _distinct(_all(analysis, family, keep), wanted, keep, one_by_one=one_by_one)
     if look_at == "everything" and family.form == "tags" and not any(phrase.slot in _NAMES for phrase in phrases):
+        wanted.add("general")
         clauses = _free("general", caption_sentences(analysis.caption, keep), 0)
-        phrases = _distinct([*phrases, *clauses], wanted | {"general"}, keep, one_by_one=False)
+        phrases = _distinct([*phrases, *clauses], wanted, keep, one_by_one=False)
     elif look_at == "style":
         phrases = [phrase for phrase in phrases if not _names_subject(phrase.text, analysis)]
     return phrases
@@ -174,7 +175,7 @@ def palette_names(analysis: ImageAnalysis) -> list[str]:
 
 def _palette(analysis: ImageAnalysis, keep: Keep) -> list[str]:
     """The palette as one phrase: a colour alone between commas would colour anything."""
-    names = [name for name in palette_names(analysis) if keep.allows(name)][:MAX_PALETTE]
+    names = [name for name in palette_names(analysis) if keep.allows(name) and tells(name + PALETTE)][:MAX_PALETTE]
     return [" and ".join(names) + PALETTE] if names else []
 
 

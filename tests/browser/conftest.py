@@ -97,7 +97,9 @@ def screenshot(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> Sc
     folder = Path(request.config.getoption("--screenshots") or tmp_path)
 
     def save(name: str) -> None:
-        page.evaluate("() => { app.canvas.ds.scale = 0.62; app.canvas.ds.offset = [90, 80]; app.canvas.setDirty(true, true); }")
+        page.evaluate(
+            "() => { app.canvas.ds.scale = 0.62; app.canvas.ds.offset = [90, 80]; app.canvas.setDirty(true, true); }"
+        )
         page.wait_for_timeout(500)  # the canvas is drawn a few frames later
         page.screenshot(path=folder / f"{name}.png")
 

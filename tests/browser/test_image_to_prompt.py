@@ -43,8 +43,10 @@ def test_the_example_workflow_shows_its_prompt(
     assert kind == "execution_success", data
     page.wait_for_function(f"() => {SHOWN}.value.includes('green center')")
     # what a person sees, not only what the graph holds
-    assert page.locator("textarea").filter(visible=True).evaluate_all(
-        "areas => areas.some(area => area.value.includes('green center'))"
+    assert (
+        page.locator("textarea")
+        .filter(visible=True)
+        .evaluate_all("areas => areas.some(area => area.value.includes('green center'))")
     )
     screenshot(f"image_to_prompt_{view}")
 

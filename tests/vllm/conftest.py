@@ -20,7 +20,7 @@ DrawUnseen = Callable[[int, tuple[int, int]], list[tuple[Scene, str]]]
 @pytest.fixture(scope="session")
 def seeing_comfyui(start_comfyui: Callable[[dict[str, str]], ComfyServer], vllm_server: VllmServer) -> ComfyServer:
     """A ComfyUI whose nodes ask the real vLLM for its likeliest words."""
-    return start_comfyui({"IMG2PROMPT_ENDPOINT": vllm_server.url, "IMG2PROMPT_TEMPERATURE": "0"})
+    return start_comfyui({**vllm_server.environment, "IMG2PROMPT_TEMPERATURE": "0"})
 
 
 @pytest.fixture(scope="session")

@@ -178,9 +178,7 @@ def test_doctor_names_what_is_missing(img2prompt: Img2Prompt, monkeypatch: pytes
     assert "Nobody answers at http://127.0.0.1:9/v1" in down.out
 
 
-def test_doctor_starts_no_vllm_unasked(
-    img2prompt: Img2Prompt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_doctor_starts_no_vllm_unasked(img2prompt: Img2Prompt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     trace = tmp_path / "started"
     (tmp_path / "vllm").write_text(f"#!/bin/sh\n: > {trace}\n")
     (tmp_path / "vllm").chmod(0o755)

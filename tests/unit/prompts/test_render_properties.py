@@ -11,6 +11,7 @@ from img2prompt.prompts import (
     ImageAnalysis,
     PromptError,
     RenderOptions,
+    clean,
     count_tokens,
     escape,
     family_names,
@@ -37,6 +38,7 @@ def test_any_analysis(found: ImageAnalysis, family: str, options: RenderOptions)
 
     [(text, weight)] = parse(prompt.positive)
     assert (escape(text), weight) == (prompt.positive, 1.0)
+    assert clean(text) == text
     assert prompt.tokens == count_tokens(prompt.positive, facts.encoder) <= prompt.budget
     assert Keep.of(options.leave_out, minor=False).allows(text)
     if shows_minor(found):
