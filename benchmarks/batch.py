@@ -14,17 +14,16 @@ from random import Random
 from typing import Any
 
 import aiohttp
+from img2prompt.engine.chat import prepare, to_payload
+from img2prompt.prompts import analysis_request
+from img2prompt.scripts.comfyui import tiny_checkpoint
+from img2prompt.tests.comfyui.graphs import describe
+from img2prompt.tests.comfyui.server import ComfyServer
+from img2prompt.tests.seeing import draw as draw_colors
+from img2prompt.tests.seeing_model.scenes import draw, new_scene
+from img2prompt.tests.seeing_server import SeeingServer
+from img2prompt.tests.vllm.server import VllmServer
 from PIL import Image
-
-from ..engine.chat import prepare, to_payload
-from ..prompts import analysis_request
-from ..scripts.comfyui import tiny_checkpoint
-from ..tests.comfyui.graphs import describe
-from ..tests.comfyui.server import ComfyServer
-from ..tests.seeing import draw as draw_colors
-from ..tests.seeing_model.scenes import draw, new_scene
-from ..tests.seeing_server import SeeingServer
-from ..tests.vllm.server import VllmServer
 
 PICTURES = 32
 SIDE = 1024

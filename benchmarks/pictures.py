@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 
 import torch
-
-from ..engine.chat import prepare, to_payload
-from ..nodes.images import to_picture
-from ..prompts import analysis_request, family_names, render
-from ..tests.unit.prompts.examples import CAFE, DUEL, HARBOUR
+from img2prompt.engine.chat import prepare, to_payload
+from img2prompt.nodes.images import to_picture
+from img2prompt.prompts import analysis_request, family_names, render
+from img2prompt.tests.unit.prompts.examples import CAFE, DUEL, HARBOUR
 
 MAX_PIXELS = 1_048_576
 RUNS = 9

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from ..prompts.errors import Img2PromptError, PromptError
+from ..prompts.errors import Img2PromptError, NothingToSay, PromptError
 from . import doctor, look, prompt
 from .console import say
 
@@ -27,10 +27,8 @@ def run() -> NoReturn:
     """Run the command that sys.argv names and end the process: 0 done, 1 failed, 2 wrong use."""
     try:
         app()  # ends the process itself, with 2 and its own words for wrong use
-    except PromptError as error:  # a family, prefix or budget that cannot be: wrong use, too
-        say(str(error))
-        sys.exit(2)
     except Img2PromptError as error:
         say(str(error))
-        sys.exit(1)
+        # a family, prefix or budget that cannot be is wrong use, too
+        sys.exit(2 if isinstance(error, PromptError) and not isinstance(error, NothingToSay) else 1)
     sys.exit(0)

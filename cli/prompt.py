@@ -32,14 +32,14 @@ def prompt(
     ),
 ) -> None:
     """Print the prompt that would draw each picture, one line per picture in their order."""
-    from ..prompts import render
+    from ..prompts import render_all
 
     options = RenderOptions.from_texts(look_at, prefix, leave_out, token_budget)
     options.check(family)
     engine = _engine()
     requests = _requests(images, options, extra, seed)
     analyses = _ask(engine, requests, len(images))
-    prompts = [render(analysis, family, options) for analysis in analyses]
+    prompts = render_all(analyses, [str(image) for image in images], family, options)
     say(_who_answered(engine))
     if output is Format.json:
         name = engine.status().engine

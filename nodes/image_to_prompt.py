@@ -96,7 +96,7 @@ class ImageToPrompt(io.ComfyNode):
     ) -> io.NodeOutput:
         """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
         from ..engine import shared_engine
-        from ..prompts import RenderOptions, analysis_request, render
+        from ..prompts import RenderOptions, analysis_request, render_all
 
         options = RenderOptions.from_texts(look_at, prefix, leave_out, token_budget)
         options.check(family)
@@ -109,7 +109,8 @@ class ImageToPrompt(io.ComfyNode):
         engine = shared_engine()
         asked = engine.submit_many(requests, total=total, on_answer=lambda *_: progress.step(), report=progress.say)
         analyses = await wait(asked, progress)
-        return _output([render(analysis, family, options) for analysis in analyses], analyses)
+        names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
+        return _output(render_all(analyses, names, family, options), analyses)
 
 
 def _output(prompts: list[Prompt], analyses: list[ImageAnalysis]) -> io.NodeOutput:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ..prompts.errors import PictureError
@@ -66,14 +67,15 @@ def to_picture(image: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels, MODES[image.shape[2]])
 
 
-def _to_bytes(values: np.ndarray, *, clip: bool) -> np.ndarray:
+def _to_bytes(values: npt.NDArray[np.float32], *, clip: bool) -> npt.NDArray[np.uint8]:
     """Shape [H, W, C] floats to 8 bits, rounded to the nearest; one channel loses its axis, as Pillow wants it."""
-    out = np.empty(values.shape, np.uint8)
-    part = np.empty((min(ROWS, values.shape[0]), *values.shape[1:]), np.float32)
-    for top in range(0, values.shape[0], ROWS):
+    height, width, channels = values.shape
+    out = np.empty((height, width, channels), np.uint8)
+    part = np.empty((min(ROWS, height), width, channels), np.float32)
+    for top in range(0, height, ROWS):
         rows = values[top : top + ROWS]
         scaled = np.multiply(rows, 255, out=part[: len(rows)])
         if clip:
             np.clip(scaled, 0, 255, out=scaled)
         out[top : top + ROWS] = np.add(scaled, 0.5, out=scaled)
-    return out[:, :, 0] if out.shape[2] == 1 else out
+    return out[:, :, 0] if channels == 1 else out

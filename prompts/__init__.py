@@ -7,11 +7,19 @@ same name and would take its place, but that module is light.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .render import Prompt, render
+from .render import Prompt, render, render_all
 
 if TYPE_CHECKING:
     from .analysis import ImageAnalysis
-    from .errors import FamilyFileError, Img2PromptError, PictureError, PresetError, PromptError, UnknownFamily
+    from .errors import (
+        FamilyFileError,
+        Img2PromptError,
+        NothingToSay,
+        PictureError,
+        PresetError,
+        PromptError,
+        UnknownFamily,
+    )
     from .families import Family, family_names, load_family
     from .look import Look, measure
     from .options import LookAt, RenderOptions
@@ -28,6 +36,7 @@ __all__ = [
     "Img2PromptError",
     "Look",
     "LookAt",
+    "NothingToSay",
     "PictureError",
     "Preset",
     "PresetError",
@@ -48,12 +57,16 @@ __all__ = [
     "parse",
     "preset_names",
     "render",
+    "render_all",
     "weighted",
 ]
 
 _HOME = {
     "analysis": ("ImageAnalysis",),
-    "errors": ("FamilyFileError", "Img2PromptError", "PictureError", "PresetError", "PromptError", "UnknownFamily"),
+    "errors": (
+        *("FamilyFileError", "Img2PromptError", "NothingToSay", "PictureError", "PresetError", "PromptError"),
+        "UnknownFamily",
+    ),
     "families": ("Family", "family_names", "load_family"),
     "look": ("Look", "measure"),
     "options": ("LookAt", "RenderOptions"),

@@ -6,6 +6,7 @@ a prompt.
     Img2PromptError
     ├── PictureError        a picture that cannot be looked at (empty, unreadable, NaN, too long and thin)
     ├── PromptError         what was asked of the renderer cannot be done
+    │   ├── NothingToSay    the picture shows nothing of what was asked for
     │   ├── UnknownFamily   no model family of that name
     │   ├── FamilyFileError a family's TOML file is broken
     │   └── PresetError     a preset is missing, or was filled with the wrong names
@@ -23,6 +24,10 @@ class PictureError(Img2PromptError):
 
 class PromptError(Img2PromptError):
     """What was asked of the renderer cannot be done."""
+
+
+class NothingToSay(PromptError):
+    """The picture shows nothing of what was asked for, so there is no prompt."""
 
 
 class UnknownFamily(PromptError):

@@ -5,10 +5,11 @@ Light to import: what it takes is loaded on first use.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PromptError
+from .errors import NothingToSay, PromptError
 from .options import RenderOptions
 
 if TYPE_CHECKING:
@@ -70,6 +71,19 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
     )
 
 
+def render_all(
+    analyses: Sequence[ImageAnalysis], names: Sequence[str], family: str | Family, options: RenderOptions = _DEFAULTS
+) -> list[Prompt]:
+    """The prompt for each analysis. Raises as `render`, with the picture's name before what concerns that one alone."""
+    prompts = []
+    for name, analysis in zip(names, analyses, strict=True):
+        try:
+            prompts.append(render(analysis, family, options))
+        except NothingToSay as error:
+            raise NothingToSay(f"{name}: {error}") from error
+    return prompts
+
+
 def _check_prefix(prefix: str) -> None:
     """Raises PromptError for adult wording that the user puts before a picture of a child."""
     from .minors import adult_words
@@ -94,10 +108,12 @@ def _body(analysis: ImageAnalysis, frame: Frame, options: RenderOptions, keep: K
         return body
     told = any(phrase.slot != "rating" for phrase in phrases)
     if told or (options.look_at == "everything" and caption_sentences(analysis.caption, keep)):
-        raise PromptError(f"Nothing that was found fits a budget of {frame.budget} tokens; raise the token budget.")
+        raise NothingToSay(f"Nothing that was found fits a budget of {frame.budget} tokens; raise the token budget.")
     if options.look_at == "everything":
-        raise PromptError("The analysis of this picture says nothing; look again with another seed, or leave out less.")
-    raise PromptError(
+        raise NothingToSay(
+            "The analysis of this picture says nothing; look again with another seed, or leave out less."
+        )
+    raise NothingToSay(
         f"The analysis of this picture says nothing of its {options.look_at}; look at everything, or leave out less."
     )
 

@@ -189,6 +189,13 @@ def test_options_that_cannot_be_fail_before_the_model_is_asked(comfyui: ComfySer
     assert endpoint.counts.requests == 0
 
 
+def test_a_picture_that_shows_nothing_of_it_is_named(comfyui: ComfyServer, endpoint, upload) -> None:
+    # the endpoint sees colours and no subjects
+    outcome = comfyui.run(describe(upload("red"), upload("blue"), look_at="subject"))
+    assert outcome.error.startswith("Picture 1 of 2: ") and "subject" in outcome.error
+    assert not outcome.outputs
+
+
 def test_the_key_comes_from_the_settings_file_and_goes_nowhere_else(
     comfyui: ComfyServer, endpoint: SeeingServer, upload
 ) -> None:

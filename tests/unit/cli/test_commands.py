@@ -43,7 +43,8 @@ def img2prompt(
         monkeypatch.setattr(sys, "argv", ["img2prompt", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             run()
-        return Ended(end.value.code, *capsys.readouterr())
+        written = capsys.readouterr()
+        return Ended(end.value.code, written.out, written.err)
 
     yield command
     if shared._engine is not None:
