@@ -32,7 +32,7 @@ test:
 
 test-fast:
 	$(ENVIRONMENTS) dev
-	.environments/dev/bin/pytest tests/unit --timeout=120 $(PYTEST_ARGS)
+	.environments/dev/bin/pytest tests/unit --numprocesses=auto --timeout=120 $(PYTEST_ARGS)
 
 # In the environment that has torch and ComfyUI, whose types the nodes use.
 lint:

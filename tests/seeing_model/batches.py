@@ -9,7 +9,7 @@ from random import Random
 
 import numpy as np
 import torch
-from img2prompt.tests.seeing_model.checkpoint import MAX_PIXELS, MIN_PIXELS, SPECIAL
+from img2prompt.tests.seeing_model.checkpoint import MAX_PIXELS, MIN_PIXELS, special_ids
 from img2prompt.tests.seeing_model.lessons import Kind, Piece, lesson, noise
 from img2prompt.tests.seeing_model.scenes import COLORS, SHAPES, Scene, draw, mask, new_scene
 from PIL import Image
@@ -18,6 +18,8 @@ from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
 PATCH, TOKEN = 16, 32
 """The sides, in pixels, of a patch and of the 2 x 2 patches that become one token."""
+MOSTLY_PIXELS = 160 * 160
+"""Most training pictures are scaled down to this, for speed; the server allows MAX_PIXELS."""
 IGNORED = -100
 COLOR_IDS = {name: index for index, name in enumerate(COLORS)}
 SHAPE_IDS = {name: index for index, name in enumerate(SHAPES)}
@@ -60,15 +62,15 @@ class Lessons:
         # a grammar lets the server's model spell a key in any split, so keys that are only read are split at random
         self.stammerer = Tokenizer.from_str(tokenizer.to_str())
         self.stammerer.model.dropout = 0.3
-        self.special = {token: tokenizer.token_to_id(token) for token in SPECIAL}
+        self.special = special_ids(tokenizer)
 
     def size(self) -> Size:
-        """Width and height, as the server scales a picture of 256 to 1024 pixels a side; sometimes larger."""
+        """Width and height after scaling a picture of 256 to 1,024 pixels a side."""
         random = self.random
         width, height = (round(256 * 4 ** random.random()) for _ in range(2))
         if random.random() < 0.4:
             height = width
-        pixels = random.choices([MAX_PIXELS, MIN_PIXELS, 256 * 256], [80, 12, 8])[0]
+        pixels = random.choices([MOSTLY_PIXELS, MIN_PIXELS, MAX_PIXELS], [80, 12, 8])[0]
         rows, columns = smart_resize(height, width, TOKEN, MIN_PIXELS, pixels)
         return columns, rows
 

@@ -26,8 +26,8 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-MIN_PIXELS, MAX_PIXELS = 128 * 128, 160 * 160
-"""The server scales every picture into these bounds, so a picture is about 16 to 25 tokens of 32 x 32 pixels."""
+MIN_PIXELS, MAX_PIXELS = 128 * 128, 256 * 256
+"""The server scales every picture into these bounds, so a picture is about 16 to 64 tokens of 32 x 32 pixels."""
 
 CHAT_TEMPLATE = (
     "{%- for m in messages %}<|im_start|>{{ m.role }}{{ '\n' }}"
@@ -58,6 +58,17 @@ def make_tokenizer(seed: int) -> Tokenizer:
     tokenizer.train_from_iterator(_corpus(Random(seed)), trainer)
     tokenizer.add_special_tokens(list(SPECIAL))
     return tokenizer
+
+
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """The ids of the SPECIAL tokens. Raises ValueError for a tokenizer that lacks one."""
+    ids: dict[str, int] = {}
+    for token in SPECIAL:
+        found = tokenizer.token_to_id(token)
+        if found is None:
+            raise ValueError(f"The tokenizer has no {token}; make it with make_tokenizer().")
+        ids[token] = found
+    return ids
 
 
 def _corpus(random: Random) -> list[str]:
@@ -154,7 +165,11 @@ def save(folder: Path, model: Qwen3VLForConditionalGeneration, tokenizer: Tokeni
         model_max_length=32768,
         clean_up_tokenization_spaces=False,
     ).save_pretrained(folder)
-    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
+    small = copy.deepcopy(model)
+    small.bfloat16()
+    for part in (small.config.text_config, small.config.vision_config):
+        setattr(part, "dtype", torch.bfloat16)  # noqa: B010 (a model loaded in float32 says so in its parts)
+    small.save_pretrained(folder)
     patches = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2, "image_mean": [0.5] * 3}
     shared = {**patches, "image_std": [0.5] * 3, "processor_class": "Qwen3VLProcessor"}
     size = {"longest_edge": MAX_PIXELS, "shortest_edge": MIN_PIXELS}  # both in pixels, whatever they are called

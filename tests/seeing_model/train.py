@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from img2prompt.tests.seeing_model.batches import COLOR_IDS, IGNORED, PATCH, SHAPE_IDS, Batch, Lessons, Pictures
-from img2prompt.tests.seeing_model.checkpoint import build_model, load, make_tokenizer, save
+from img2prompt.tests.seeing_model.checkpoint import build_model, load, make_tokenizer, save, special_ids
 from img2prompt.tests.seeing_model.lessons import Kind
 from img2prompt.tests.seeing_model.scenes import new_scene
 from transformers import Qwen3VLForConditionalGeneration
@@ -40,7 +40,7 @@ class Examiner(torch.nn.Module):
 
     def __init__(self, model: Qwen3VLForConditionalGeneration) -> None:
         super().__init__()
-        width = model.config.text_config.hidden_size
+        width: int = model.lm_head.in_features
         self.where = torch.nn.Linear(width, 16)
         self.what = torch.nn.ModuleList([torch.nn.Linear(width, sum(LABELS)) for _ in range(2)])
         self.features: dict[int, torch.Tensor] = {}
@@ -58,7 +58,7 @@ class Examiner(torch.nn.Module):
         right: list[str] = []
         for tokens, what in zip(later, self.what, strict=True):
             guesses = what(tokens.mean(1)).split(LABELS, dim=1)
-            for guess, label, weight in zip(guesses, pictures.labels.T, (1, 1, 2), strict=True):
+            for guess, label, weight in zip(guesses, torch.unbind(pictures.labels, 1), (1, 1, 2), strict=True):
                 loss = loss + weight * F.cross_entropy(guess, label)
                 right.append(f"{(guess.argmax(1) == label).float().mean().item():.2f}")
         return loss, "/".join(right[3:])
@@ -164,8 +164,9 @@ def speed_up_vision() -> None:
         frame = hidden_states.view(-1, 3, 2, PATCH * PATCH)[:, :, 0].reshape(-1, 3 * PATCH * PATCH)
         return F.linear(frame, self.proj.weight.sum(2).reshape(-1, 3 * PATCH * PATCH), self.proj.bias)
 
-    qwen.Qwen3VLVisionAttention.forward = attend
-    qwen.Qwen3VLVisionPatchEmbed.forward = embed
+    faster = ((qwen.Qwen3VLVisionAttention, attend), (qwen.Qwen3VLVisionPatchEmbed, embed))
+    for module, forward in faster:
+        setattr(module, "forward", forward)  # noqa: B010
 
 
 def main() -> None:
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--eye-rate", type=float, default=2e-3)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--easy-share", type=float, default=EASY_SHARE)
+    parser.add_argument("--easy-share", type=float, default=EASY_SHARE, help="the share of the steps with easy lessons")
     parser.add_argument("--examine", type=float, default=0.3, help="weight of the vision part's own loss, with a mouth")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -188,9 +189,7 @@ def main() -> None:
         model, tokenizer = load(options.resume)
     else:
         tokenizer = make_tokenizer(options.seed)
-        model = build_model(
-            {token: tokenizer.token_to_id(token) for token in Lessons(tokenizer, 0).special}, options.seed
-        )
+        model = build_model(special_ids(tokenizer), options.seed)
     speed_up_vision()
     model.train()
     trainer = Trainer(
