@@ -152,7 +152,7 @@ def speed_up_vision() -> None:
     kernel summed over time.
     """
 
-    def attend(self, hidden_states, cu_seqlens, position_embeddings=None, **_kwargs):
+    def attend(self, hidden_states, cu_seqlens, position_embeddings, **_kwargs):
         length, pictures = hidden_states.shape[0], cu_seqlens.numel() - 1
         q, k, v = self.qkv(hidden_states).reshape(length, 3, self.num_heads, -1).permute(1, 0, 2, 3).unbind(0)
         q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
