@@ -99,6 +99,7 @@ def test_files_stay_readable() -> None:
 def test_importing_loads_no_more_than_it_needs(statement: str, never: set[str]) -> None:
     # From where this package was imported, in a fresh Python.
     place = str(Path(img2prompt.__file__).parent.parent)
-    code = f"import sys; sys.path.insert(0, {place!r}); {statement}; print(*sys.modules)"
+    before = f"import sys; sys.path.insert(0, {place!r}); had = set(sys.modules)"
+    code = f"{before}; {statement}; print(*set(sys.modules) - had)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert [name for name in loaded if name.startswith(tuple(never))] == []
