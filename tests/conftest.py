@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from img2prompt.tests.vllm.server import VllmServer
 
 HERE = Path(__file__).parent
-ORDER = ("unit", "comfyui", "vllm", "browser")
-"""The folders' order in a run: the quick ones first. All but the first are markers, too."""
+ORDER = ("unit", "comfyui", "browser", "vllm")
+"""The folders' order in a run: the quick ones first, the one that stops the shared vLLM last. All but unit are markers
+too."""
 
 StartComfyUI = Callable[[Mapping[str, str]], "ComfyServer"]
 
@@ -113,3 +114,9 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def seeing_comfyui(start_comfyui: StartComfyUI, vllm_server: VllmServer) -> ComfyServer:
+    """A ComfyUI whose nodes ask the real vLLM for its likeliest words."""
+    return start_comfyui({**vllm_server.environment, "IMG2PROMPT_TEMPERATURE": "0"})

@@ -38,6 +38,9 @@ QUEUE = """async () => {
   return errors && Object.keys(errors).length ? ['rejected', errors] : await end;
 }"""
 
+VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [105, 70]; app.canvas.setDirty(true, true); }"
+"""The whole example workflow, beside the side bar."""
+
 RunWorkflow = Callable[[dict[str, Any]], tuple[str, Any]]
 Screenshot = Callable[[str], None]
 
@@ -97,9 +100,8 @@ def screenshot(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> Sc
     folder = Path(request.config.getoption("--screenshots") or tmp_path)
 
     def save(name: str) -> None:
-        page.evaluate(
-            "() => { app.canvas.ds.scale = 0.62; app.canvas.ds.offset = [90, 80]; app.canvas.setDirty(true, true); }"
-        )
+        page.set_viewport_size({"width": 1600, "height": 640})
+        page.evaluate(VIEW)
         page.wait_for_timeout(500)  # the canvas is drawn a few frames later
         page.screenshot(path=folder / f"{name}.png")
 

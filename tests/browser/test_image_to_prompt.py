@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from img2prompt.scripts.comfyui import CHECKPOINT
 from img2prompt.tests.browser.conftest import RunWorkflow, Screenshot
+from img2prompt.tests.browser.example import SHOWN, small_example
 from img2prompt.tests.comfyui.graphs import NODE
 from img2prompt.tests.comfyui.server import ComfyServer
 from img2prompt.tests.seeing import draw
 from img2prompt.tests.seeing_server import SeeingServer
 from playwright.sync_api import Page
 
-WORKFLOW = Path(__file__).parents[2] / "example_workflows" / "image_to_prompt.json"
-SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(widget => widget.name === 'shown_prompt')"
-SMALL = {"EmptyLatentImage": [64, 64, 1], "CheckpointLoaderSimple": [CHECKPOINT]}
-"""What a CPU can paint: the workflow's own sizes and checkpoint are for a person with SDXL."""
-
 
 @pytest.fixture
 def workflow(comfyui: ComfyServer, endpoint: SeeingServer) -> dict[str, Any]:
     """The example as shipped, but small, on the tiny checkpoint, with a drawn picture as its example.png."""
     comfyui.upload_image("example.png", draw("green", size=(320, 240)))
-    example = json.loads(WORKFLOW.read_text(encoding="utf-8"))
-    for node in example["nodes"]:
-        if node["type"] in SMALL:
-            node["widgets_values"] = SMALL[node["type"]]
-        if node["type"] == "KSampler":
-            node["widgets_values"][2] = 2  # steps
-    return example
+    return small_example()
 
 
 @pytest.mark.parametrize("view", ["classic", "nodes-2.0"])

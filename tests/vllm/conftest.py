@@ -1,4 +1,4 @@
-"""A ComfyUI on the real vLLM, and pictures that its model has not seen."""
+"""Pictures that the model on the real vLLM has not seen."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from random import Random
 import pytest
 from img2prompt.tests.comfyui.server import ComfyServer
 from img2prompt.tests.seeing_model.scenes import Scene, draw, new_scene
-from img2prompt.tests.vllm.server import VllmServer
 
 UNSEEN = 20_261_122
 """The first seed of the pictures drawn here. Training draws its pictures with one seed of its own."""
 
 DrawUnseen = Callable[[int, tuple[int, int]], list[tuple[Scene, str]]]
-
-
-@pytest.fixture(scope="session")
-def seeing_comfyui(start_comfyui: Callable[[dict[str, str]], ComfyServer], vllm_server: VllmServer) -> ComfyServer:
-    """A ComfyUI whose nodes ask the real vLLM for its likeliest words."""
-    return start_comfyui({**vllm_server.environment, "IMG2PROMPT_TEMPERATURE": "0"})
 
 
 @pytest.fixture(scope="session")
