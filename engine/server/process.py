@@ -1,8 +1,8 @@
 """One `vllm serve` as a child that cannot outlive us: started, watched, and stopped with all its processes.
 
 vLLM is a tree: the API server, its engine core and a worker, the last two holding the GPU's memory. Killing the API
-server orphans them; asking it with SIGTERM ends all. So the kernel sends it SIGTERM when we die (PDEATHSIG), and
-whatever is left of its process group when it has ended is killed. Knows no flags and no requests.
+server orphans them; asking it with SIGTERM ends all, most of the time. So a keeper (keeper.py) stands between us and
+it: when we die the kernel tells the keeper, which ends the tree. Knows no flags and no requests.
 """
 
 from __future__ import annotations
@@ -33,20 +33,9 @@ TAIL_LINES = 15
 TAIL_BYTES = 16_384
 READ_BYTES = 65_536
 
-LAUNCHER = """\
-import ctypes, os, signal, sys
-parent, program = int(sys.argv[1]), sys.argv[2:]
-ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
-if os.getppid() != parent:
-    sys.exit("the process that wanted vLLM has ended")
-try:
-    os.execv(program[0], program)
-except OSError as error:
-    sys.exit(f"{program[0]} cannot be run: {error.strerror}")
-"""
-"""Asks for SIGTERM at the end of its parent (1 is PR_SET_PDEATHSIG), then becomes the program. A program of its own and
-not a preexec_fn: that would copy a large ComfyUI's page tables and run Python between fork and exec in a process with
-threads."""
+KEEPER = Path(__file__).with_name("keeper.py")
+"""What we start: a small process between us and vLLM. Not a preexec_fn: that would copy a large ComfyUI's page tables
+and run Python between fork and exec in a process with threads."""
 
 PROGRESS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
@@ -95,10 +84,10 @@ class VllmProcess:
         failure: list[OSError] = []
 
         def run() -> None:
-            launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), *command]
+            keeper = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid()), *command]
             try:
                 self._child = subprocess.Popen(
-                    launcher,
+                    keeper,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -34,7 +34,8 @@ class VllmServer:
         self.url = f"{self.origin}/v1"
         self.model = served_name(settings)
         self.api_key = secrets.token_urlsafe(16)
-        command = serve_command(settings, PROGRAM, port, device)
+        # the last --dtype counts; without bfloat16 in the processor, float32 is several times faster
+        command = [*serve_command(settings, PROGRAM, port, device), "--dtype=float32"]
         environment = serve_environment(settings, PROGRAM, device, self.api_key)
         self.process = VllmProcess(command, environment, port, folder / "vllm.log")
         try:

@@ -20,8 +20,8 @@ from img2prompt.tests.seeing_model.scenes import draw, new_scene
 from img2prompt.tests.vllm.server import CHECKPOINT, PROGRAM
 from img2prompt.tests.waiting import until
 
-GONE_WITHIN_S = 120.0
-"""6 s on idle cores; a server that is loading sees its signal late."""
+GONE_WITHIN_S = 30.0
+"""10 s at most by the keeper's own limits; the rest is for busy cores."""
 
 
 def settings(folder: Path) -> Settings:
