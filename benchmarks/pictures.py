@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from img2prompt.engine.chat import prepare, to_payload
 from img2prompt.nodes.images import to_picture
 from img2prompt.prompts import analysis_request, family_names, render
 from img2prompt.tests.unit.prompts.examples import CAFE, DUEL, HARBOUR
+from PIL import Image
 
+PHOTO = Path(__file__).resolve().parent.parent / "docs" / "examples" / "astronaut.jpg"
 MAX_PIXELS = 1_048_576
 RUNS = 9
 
@@ -29,15 +33,18 @@ def median_ms(action: Callable[[], object]) -> float:
 
 
 def tensor_to_request(side: int) -> float:
-    """Milliseconds from one IMAGE of side x side pixels to the bytes that are posted."""
-    # smooth with some noise, as photographs are: pure noise is the slowest JPEG that there is
-    coarse = torch.rand(1, 3, side // 32, side // 32)
-    smooth = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")[0].permute(1, 2, 0)
-    image = (smooth + 0.02 * torch.randn(side, side, 3)).clamp(0, 1).contiguous()
+    """Milliseconds from one IMAGE of side x side pixels to the payload that the HTTP client is given."""
+    photo = Image.open(PHOTO).convert("RGB")
+    sheet = Image.new("RGB", (side, side))
+    # side by side rather than enlarged: every pixel stays as detailed as the photograph's
+    for x in range(0, side, photo.width):
+        for y in range(0, side, photo.height):
+            sheet.paste(photo, (x, y))
+    image = torch.from_numpy(np.asarray(sheet, dtype=np.float32) / 255)
 
-    def action() -> bytes:
-        chat = prepare(analysis_request(to_picture(image)), MAX_PIXELS, None)
-        return json.dumps(to_payload(chat, model="m", for_vllm=True)).encode()
+    def action() -> dict[str, Any]:
+        chat = prepare(analysis_request(to_picture(image, MAX_PIXELS)), MAX_PIXELS, None)
+        return to_payload(chat, model="m", for_vllm=True)
 
     return median_ms(action)
 

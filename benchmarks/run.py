@@ -52,6 +52,7 @@ def measure() -> dict[str, Any]:
     add("render_ms", {family: round(ms, 2) for family, ms in pictures.render_ms().items()})
     with tempfile.TemporaryDirectory() as folder:
         add("cancel_s", batch.cancel_s(Path(folder)))
+        add("batch_of_32_extra_memory_mib", batch.extra_memory_mib(Path(folder)))
         add("batch_of_32", batch.compare(Path(folder)))
     return found
 

@@ -101,12 +101,12 @@ class ImageToPrompt(io.ComfyNode):
         options = RenderOptions.from_texts(look_at, prefix, leave_out, token_budget)
         options.check(family)
         total = check_batch(image)
+        engine = shared_engine()
         requests = (
             analysis_request(picture, look_at=options.look_at, extra=extra_instruction, seed=seed & inputs.MAX_SEED)
-            for picture in to_pictures(image)
+            for picture in to_pictures(image, engine.settings.max_pixels)
         )
         progress = Progress(total, cls.hidden.unique_id)
-        engine = shared_engine()
         asked = engine.submit_many(requests, total=total, on_answer=lambda *_: progress.step(), report=progress.say)
         analyses = await wait(asked, progress)
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]

@@ -20,8 +20,10 @@ OVERSHOOT = 0.25
 Save Image does. Further out, the picture is in another range (-1–1, 0–255) and would be seen wrong."""
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-ROWS = 32
-"""Rows converted at a time: their float copy stays in the processor's cache, which is what makes it fast."""
+REDUCING_GAP = 2.0
+"""The engine scales the rest of the way down, by this much at least, with a better filter."""
+ROWS = 16
+"""Rows made at a time: their float copy stays in the processor's cache, which is what makes it fast."""
 
 
 def check_batch(images: torch.Tensor) -> int:
@@ -39,18 +41,24 @@ def check_batch(images: torch.Tensor) -> int:
     return images.shape[0]
 
 
-def to_pictures(images: torch.Tensor) -> Iterator[Image.Image]:
+def to_pictures(images: torch.Tensor, max_pixels: int) -> Iterator[Image.Image]:
     """The pictures of an IMAGE batch, shape [B, H, W, C], one at a time, so that a batch is never copied whole.
 
-    Values are 0–1 floats; C is 1 (grey), 3 (RGB) or 4 (RGBA). Raises PictureError when a picture cannot be one.
+    Values are 0–1 floats; C is 1 (grey), 3 (RGB) or 4 (RGBA). `max_pixels` is what the engine will send of each.
+    Raises PictureError when a picture cannot be one.
     """
     check_batch(images)
     for image in images:
-        yield to_picture(image)
+        yield to_picture(image, max_pixels)
 
 
-def to_picture(image: torch.Tensor) -> Image.Image:
-    """One picture of shape [H, W, C], values 0–1. Raises PictureError for NaN, infinity, or another range."""
+def to_picture(image: torch.Tensor, max_pixels: int) -> Image.Image:
+    """One picture of shape [H, W, C], values 0–1.
+
+    One that is far larger than what will be sent is averaged down by a whole number on the way, which leaves the engine
+    at least twice the width and height that it sends: half the time and a quarter of the memory, no visible difference.
+    Raises PictureError for NaN, infinity, or another range.
+    """
     low, high = (float(value) for value in image.aminmax())
     if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # NaN fails every comparison
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -62,19 +70,32 @@ def to_picture(image: torch.Tensor) -> Image.Image:
             f"A picture's values run from {low:.3g} to {high:.3g}, outside ComfyUI's 0–1; "
             "scale them to 0–1 before this node."
         )
-    overshoots = low < 0 or high > 1
-    pixels = _to_bytes(image.detach().cpu().float().numpy(), clip=overshoots)
-    return Image.fromarray(pixels, MODES[image.shape[2]])
+    values = image.detach().cpu().float().numpy()
+    by = _reduction(values.shape, max_pixels)
+    pixels = _to_bytes(values, by, clip=low < 0 or high > 1)
+    return Image.fromarray(pixels, MODES[values.shape[2]]).reduce((by, 1))
 
 
-def _to_bytes(values: npt.NDArray[np.float32], *, clip: bool) -> npt.NDArray[np.uint8]:
-    """Shape [H, W, C] floats to 8 bits, rounded to the nearest; one channel loses its axis, as Pillow wants it."""
-    height, width, channels = values.shape
+def _reduction(shape: tuple[int, ...], max_pixels: int) -> int:
+    """By how much a picture of shape [H, W, C] is averaged down: as Pillow's resize does for its reducing_gap."""
+    height, width, _ = shape
+    return max(1, min(height, width, int(math.sqrt(height * width / max_pixels) / REDUCING_GAP)))
+
+
+def _to_bytes(values: npt.NDArray[np.float32], by: int, *, clip: bool) -> npt.NDArray[np.uint8]:
+    """Shape [H, W, C] floats to 8 bits, rounded to the nearest, each row the mean of `by`: [H/by, W, C].
+
+    Rows are cheap to average here, columns in Pillow. Rows left over below, fewer than `by`, are not seen. One channel
+    loses its axis, as Pillow wants it.
+    """
+    height, width, channels = values.shape[0] // by, values.shape[1], values.shape[2]
     out = np.empty((height, width, channels), np.uint8)
-    part = np.empty((min(ROWS, height), width, channels), np.float32)
+    buffer = np.empty((min(ROWS, height), width, channels), np.float32)
     for top in range(0, height, ROWS):
-        rows = values[top : top + ROWS]
-        scaled = np.multiply(rows, 255, out=part[: len(rows)])
+        part = values[top * by : min(top + ROWS, height) * by]
+        scaled = np.multiply(part[::by], 255 / by, out=buffer[: len(part) // by])
+        for offset in range(1, by):
+            scaled += part[offset::by] * (255 / by)
         if clip:
             np.clip(scaled, 0, 255, out=scaled)
         out[top : top + ROWS] = np.add(scaled, 0.5, out=scaled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from ..prompts.families import family_names
+from ..prompts.catalogue import family_names
 from ..prompts.options import LookAt
 from .comfy import io
 

@@ -11,6 +11,7 @@ from .render import Prompt, render, render_all
 
 if TYPE_CHECKING:
     from .analysis import ImageAnalysis
+    from .catalogue import family_names
     from .errors import (
         FamilyFileError,
         Img2PromptError,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         PromptError,
         UnknownFamily,
     )
-    from .families import Family, family_names, load_family
+    from .families import Family, load_family
     from .look import Look, measure
     from .options import LookAt, RenderOptions
     from .presets import Preset, load_preset, preset_names
@@ -67,7 +68,8 @@ _HOME = {
         *("FamilyFileError", "Img2PromptError", "NothingToSay", "PictureError", "PresetError", "PromptError"),
         "UnknownFamily",
     ),
-    "families": ("Family", "family_names", "load_family"),
+    "catalogue": ("family_names",),
+    "families": ("Family", "load_family"),
     "look": ("Look", "measure"),
     "options": ("LookAt", "RenderOptions"),
     "presets": ("Preset", "load_preset", "preset_names"),

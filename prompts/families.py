@@ -15,9 +15,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .analysis import Rating
+from .catalogue import FAMILIES, family_names
 from .errors import FamilyFileError, UnknownFamily
-
-FAMILIES = Path(__file__).with_name("families")
 
 Slot = Literal[
     "rating", "subject", "character", "appearance", "clothing", "action", "setting", "shot", "composition", "light",
@@ -63,12 +62,6 @@ class Family(BaseModel):
         if ("rating" in self.order) != bool(self.rating):
             raise ValueError("order: must name the slot 'rating' if, and only if, there is a [rating] table")
         return self
-
-
-@cache
-def family_names() -> tuple[str, ...]:
-    """The names of the families that come with this package, sorted."""
-    return tuple(sorted(path.stem for path in FAMILIES.glob("*.toml")))
 
 
 def load_family(family: str | Path | Family) -> Family:
