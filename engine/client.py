@@ -80,10 +80,9 @@ class ChatClient:
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def ready(self, report: Report) -> None:
-        """Learn from GET /models which model answers, and whether the server is vLLM."""
+        """Learn from GET /models which model answers, and whether the server is vLLM: quick, so nothing is reported."""
         if self._http is not None and self._served is not None and not self._lost:
             return
-        report(f"Connecting to {self.base_url}")
         if self._http is None:
             self._http = await asyncio.to_thread(self._connection)  # importing openai takes most of a second
         self._served = await self._ask_what_is_served(self._http)

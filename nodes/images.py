@@ -73,7 +73,8 @@ def to_picture(image: torch.Tensor, max_pixels: int) -> Image.Image:
     values = image.detach().cpu().float().numpy()
     by = _reduction(values.shape, max_pixels)
     pixels = _to_bytes(values, by, clip=low < 0 or high > 1)
-    return Image.fromarray(pixels, MODES[values.shape[2]]).reduce((by, 1))
+    picture = Image.fromarray(pixels, MODES[values.shape[2]])
+    return picture.reduce((by, 1)) if by > 1 else picture
 
 
 def _reduction(shape: tuple[int, ...], max_pixels: int) -> int:
