@@ -34,13 +34,12 @@ def describe(*files: str, **inputs: Any) -> Graph:
     return {**graph, "prompt": image_to_prompt(batch, **inputs)}
 
 
-def redraw(file: str, **inputs: Any) -> Graph:
-    """One picture into our node, its prompts into a sampler on the tiny checkpoint; "save" holds what was drawn."""
+def paint(positive: object, negative: object) -> Graph:
+    """Two prompts, texts or links, into a sampler on the tiny checkpoint; "save" holds what was painted."""
     return {
-        **describe(file, **inputs),
         "checkpoint": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
-        "positive": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": ["prompt", 0]}},
-        "negative": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": ["prompt", 1]}},
+        "positive": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": positive}},
+        "negative": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["checkpoint", 1], "text": negative}},
         "latent": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
         "sample": {
             "class_type": "KSampler",
@@ -58,8 +57,13 @@ def redraw(file: str, **inputs: Any) -> Graph:
             },
         },
         "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sample", 0], "vae": ["checkpoint", 2]}},
-        "save": {"class_type": "SaveImage", "inputs": {"images": ["decode", 0], "filename_prefix": "redraw"}},
+        "save": {"class_type": "SaveImage", "inputs": {"images": ["decode", 0], "filename_prefix": "painted"}},
     }
+
+
+def redraw(file: str, **inputs: Any) -> Graph:
+    """One picture into our node and its prompts into a sampler; "save" holds what was painted."""
+    return {**describe(file, **inputs), **paint(["prompt", 0], ["prompt", 1])}
 
 
 def shown(prompt: str, output: int) -> dict[str, Any]:

@@ -3,35 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from img2prompt.scripts.comfyui import CHECKPOINT, PACK
-from img2prompt.tests.comfyui.server import ComfyServer, Graph, Rejected
+from img2prompt.scripts.comfyui import PACK
+from img2prompt.tests.comfyui.graphs import paint
+from img2prompt.tests.comfyui.server import ComfyServer, Rejected
 from PIL import ImageChops
-
-
-def txt2img(prompt: str) -> Graph:
-    return {
-        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
-        "2": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 1], "text": prompt}},
-        "3": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 1], "text": ""}},
-        "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
-        "5": {
-            "class_type": "KSampler",
-            "inputs": {
-                "model": ["1", 0],
-                "positive": ["2", 0],
-                "negative": ["3", 0],
-                "latent_image": ["4", 0],
-                "seed": 1,
-                "steps": 2,
-                "cfg": 4.0,
-                "sampler_name": "euler",
-                "scheduler": "normal",
-                "denoise": 1.0,
-            },
-        },
-        "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},
-        "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "txt2img"}},
-    }
 
 
 def test_it_is_the_comfyui_that_we_support(comfyui: ComfyServer) -> None:
@@ -46,9 +21,9 @@ def test_it_loads_the_pack(comfyui: ComfyServer) -> None:
 def test_the_prompt_decides_the_picture(comfyui: ComfyServer) -> None:
     pictures = {}
     for name, prompt in {"cat": "a white cat", "again": "a white cat", "boat": "a red boat at night"}.items():
-        outcome = comfyui.run(txt2img(prompt))
+        outcome = comfyui.run(paint(prompt, ""))
         assert outcome.status == "success", outcome.error
-        pictures[name] = comfyui.image(outcome, "7").convert("RGB")
+        pictures[name] = comfyui.image(outcome, "save").convert("RGB")
     assert pictures["cat"].size == (64, 64)
     assert pictures["cat"].tobytes() == pictures["again"].tobytes()
     assert ImageChops.difference(pictures["cat"], pictures["boat"]).getbbox()
@@ -56,15 +31,15 @@ def test_the_prompt_decides_the_picture(comfyui: ComfyServer) -> None:
 
 def test_a_sampler_reports_its_steps(comfyui: ComfyServer) -> None:
     with comfyui.events() as events:
-        prompt_id = comfyui.submit(txt2img("a green hill"), events.client_id)
+        prompt_id = comfyui.submit(paint("a green hill", ""), events.client_id)
         events.wait_for("execution_success", lambda data: data["prompt_id"] == prompt_id)
-        states = [event.data["nodes"].get("5") for event in events.all("progress_state")]
+        states = [event.data["nodes"].get("sample") for event in events.all("progress_state")]
     assert {"value": 2, "max": 2} in [{"value": state["value"], "max": state["max"]} for state in states if state]
 
 
 def test_a_bad_graph_is_rejected(comfyui: ComfyServer) -> None:
-    graph = txt2img("anything")
-    del graph["5"]["inputs"]["latent_image"]
+    graph = paint("anything", "")
+    del graph["sample"]["inputs"]["latent_image"]
     with pytest.raises(Rejected) as rejected:
         comfyui.run(graph)
-    assert [error["type"] for error in rejected.value.errors("5")] == ["required_input_missing"]
+    assert [error["type"] for error in rejected.value.errors("sample")] == ["required_input_missing"]
