@@ -27,7 +27,11 @@ StartComfyUI = Callable[[Mapping[str, str]], "ComfyServer"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", metavar="FOLDER", help="where the browser tests leave their pictures")
+    parser.addoption(
+        "--screenshots",
+        metavar="FOLDER",
+        help="where the browser tests leave their pictures (write --screenshots=FOLDER)",
+    )
 
 
 def pytest_configure() -> None:
