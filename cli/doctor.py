@@ -96,9 +96,10 @@ def _engine(settings: Settings, *, start: bool) -> list[Finding]:
     """Which engine the settings choose, whether it is there, and how long one question takes."""
     from ..engine import Engine, NoEngine, choose_backend
 
+    # not from the cache: the answer would come from nobody
+    settings = settings.model_copy(update={"cache": False})
     try:
-        # not from the cache: the answer would come from nobody
-        engine = Engine(choose_backend(settings), settings.model_copy(update={"cache": False}))
+        engine = Engine(choose_backend(settings), settings)
     except NoEngine as error:
         return [Finding("engine", "failed", str(error))]
     try:

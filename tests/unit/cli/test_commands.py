@@ -169,6 +169,15 @@ def test_doctor_times_a_round_trip(img2prompt: Img2Prompt, endpoint: SeeingServe
     assert endpoint.counts.requests == 1
 
 
+def test_doctor_asks_each_time_also_with_a_cache(
+    img2prompt: Img2Prompt, endpoint: SeeingServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMG2PROMPT_CACHE", "true")
+    monkeypatch.setenv("IMG2PROMPT_CACHE_DIR", str(tmp_path / "cache"))
+    assert [img2prompt("doctor").code for _ in range(2)] == [0, 0]
+    assert endpoint.counts.requests == 2
+
+
 def test_doctor_names_what_is_missing(img2prompt: Img2Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = img2prompt("doctor", "--format", "json")
     assert nothing.code == 1
