@@ -23,7 +23,7 @@ from transformers.models.qwen3_vl import modeling_qwen3_vl as qwen
 
 EASY: dict[Kind, float] = {"short": 0.85, "part": 0.1, "observations": 0.05}
 FULL: dict[Kind, float] = {"short": 0.3, "part": 0.2, "analysis": 0.45, "observations": 0.05}
-EASY_SHARE = 0.45
+EASY_SHARE = 0.3
 """The share of the steps that has only easy lessons and short prompts."""
 EYE_PIXELS = 24 * 128 * 128
 """How many pixels a step of training the eyes has."""
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint to write")
     parser.add_argument("--resume", type=Path, help="folder of a checkpoint to go on from")
     parser.add_argument("--eye-steps", type=int, default=1500)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--eye-rate", type=float, default=2e-3)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--easy-share", type=float, default=EASY_SHARE, help="the share of the steps with easy lessons")
