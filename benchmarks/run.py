@@ -35,7 +35,7 @@ def measure() -> dict[str, Any]:
     import comfy.cli_args
 
     comfy.cli_args.args.cpu = True
-    from img2prompt.benchmarks import batch, pictures
+    from img2prompt.benchmarks import batch, pictures, vocabulary
 
     found: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -50,6 +50,7 @@ def measure() -> dict[str, Any]:
     for side in (1024, 4096):
         add(f"tensor_to_request_{side}_ms", round(pictures.tensor_to_request(side), 1))
     add("render_ms", {family: round(ms, 2) for family, ms in pictures.render_ms().items()})
+    add("vocabulary", vocabulary.in_fresh_processes())
     with tempfile.TemporaryDirectory() as folder:
         add("cancel_s", batch.cancel_s(Path(folder)))
         add("batch_of_32_extra_memory_mib", batch.extra_memory_mib(Path(folder)))

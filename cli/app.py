@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import typer
 
-from ..prompts.errors import Img2PromptError, NothingToSay, PromptError
-from . import doctor, look, prompt
+from ..prompts.errors import AnalysisError, Img2PromptError, NothingToSay, PromptError
+from . import doctor, look, mix, prompt, render, text
 from .console import say
 
 app = typer.Typer(
@@ -19,6 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("prompt")(prompt.prompt)
+app.command("text")(text.text)
+app.command("render")(render.render)
+app.command("mix")(mix.mix)
 app.command("look")(look.look)
 app.command("doctor")(doctor.doctor)
 
@@ -29,6 +32,7 @@ def run() -> NoReturn:
         app()  # ends the process itself, with 2 and its own words for wrong use
     except Img2PromptError as error:
         say(str(error))
-        # a family, prefix or budget that cannot be is wrong use, too
-        sys.exit(2 if isinstance(error, PromptError) and not isinstance(error, NothingToSay) else 1)
+        # a family, prefix or budget that cannot be is wrong use, too; a file that is no analysis is a failure
+        failed = not isinstance(error, PromptError) or isinstance(error, (NothingToSay, AnalysisError))
+        sys.exit(1 if failed else 2)
     sys.exit(0)

@@ -167,7 +167,7 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
     more = error.error_count() - 1
-    return f"{where or 'the document'}: {problem['msg']}" + (f", and {more} more" if more else "")
+    return f"{where or 'the document'}: {shortened(problem['msg'])}" + (f", and {more} more" if more else "")
 
 
 @cache

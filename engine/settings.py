@@ -14,13 +14,14 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from ..prompts.catalogue import user_folder
 from .errors import SettingsError
 
 
 def settings_file() -> Path:
     """The TOML file that holds the user's settings; `IMG2PROMPT_SETTINGS` names another. It need not exist."""
     named = os.environ.get("IMG2PROMPT_SETTINGS")
-    return Path(named) if named else Path(platformdirs.user_config_dir("img2prompt", appauthor=False)) / "settings.toml"
+    return Path(named) if named else user_folder() / "settings.toml"
 
 
 class Settings(BaseSettings):

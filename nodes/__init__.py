@@ -9,5 +9,8 @@ class Img2PromptExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Our node classes. Importing them loads no engine and no model."""
         from .image_to_prompt import ImageToPrompt
+        from .image_to_text import ImageToText
+        from .mix_prompt import MixPrompt
+        from .render_prompt import RenderPrompt
 
-        return [ImageToPrompt]
+        return [ImageToPrompt, ImageToText, RenderPrompt, MixPrompt]

@@ -36,6 +36,9 @@ class ImageToPrompt(io.ComfyNode):
                 inputs.leave_out(),
                 inputs.token_budget(),
                 inputs.seed(),
+                inputs.emphasis(),
+                inputs.unknown_tags(),
+                inputs.closed_vocabulary(),
             ],
             outputs=[
                 io.String.Output(
@@ -71,16 +74,23 @@ class ImageToPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, family: str | None = None, look_at: str | None = None) -> bool | str:
+    def validate_inputs(
+        cls,
+        family: str | None = None,
+        look_at: str | None = None,
+        emphasis: str | None = None,
+        unknown_tags: str | None = None,
+    ) -> bool | str:
         """Whether the chosen words exist: ComfyUI does not check a V3 combo's value."""
-        return inputs.bad_family(family) or inputs.bad_look_at(look_at) or True
+        choices = inputs.bad_choice(look_at=look_at, emphasis=emphasis, unknown_tags=unknown_tags)
+        return inputs.bad_family(family) or choices or True
 
     @classmethod
-    def fingerprint_inputs(cls, **_: object) -> str:
-        """What, besides the inputs, changes the answer: which engine the settings choose."""
+    def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
+        """What, besides the inputs, changes the answer: the engine that the settings choose, and the user's files."""
         from ..engine.settings import Settings
 
-        return Settings.load().fingerprint()
+        return f"{Settings.load().fingerprint()} {inputs.version_of(family)}"
 
     @classmethod
     async def execute(
@@ -93,17 +103,28 @@ class ImageToPrompt(io.ComfyNode):
         leave_out: str,
         token_budget: int,
         seed: int,
+        emphasis: str,
+        unknown_tags: str,
+        closed_vocabulary: bool,
     ) -> io.NodeOutput:
         """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
         from ..engine import shared_engine
         from ..prompts import RenderOptions, analysis_request, render_all
 
-        options = RenderOptions.from_texts(look_at, prefix, leave_out, token_budget)
+        options = RenderOptions.from_texts(
+            look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
+        )
         options.check(family)
         total = check_batch(image)
         engine = shared_engine()
         requests = (
-            analysis_request(picture, look_at=options.look_at, extra=extra_instruction, seed=seed & inputs.MAX_SEED)
+            analysis_request(
+                picture,
+                look_at=options.look_at,
+                extra=extra_instruction,
+                seed=seed & inputs.MAX_SEED,
+                closed_vocabulary=closed_vocabulary,
+            )
             for picture in to_pictures(image, engine.settings.max_pixels)
         )
         progress = Progress(total, cls.hidden.unique_id)

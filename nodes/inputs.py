@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import get_args
 
-from ..prompts.catalogue import family_names
-from ..prompts.options import LookAt
+from ..prompts.catalogue import family_names, family_version, vocabulary_files
+from ..prompts.options import Emphasis, LookAt, UnknownTags
+from ..prompts.presets import DEFAULT_LANGUAGE, DEFAULT_TEXT_PRESET, text_preset_names
 from .comfy import io
 
 DEFAULT_FAMILY = "sdxl"
 LOOK_AT = get_args(LookAt)
+EMPHASIS = get_args(Emphasis)
+UNKNOWN_TAGS = get_args(UnknownTags)
 MAX_SEED = 0xFFFF_FFFF
 """Seeds are 32 bits, because not every OpenAI-compatible server takes more."""
 
 
-def image() -> io.Image.Input:
-    """One picture or a batch."""
-    return io.Image.Input("image", tooltip="One picture or a batch. Every picture gets its own prompt.")
+def image(gets: str = "prompt") -> io.Image.Input:
+    """One picture or a batch; `gets` says what is made of each."""
+    return io.Image.Input("image", tooltip=f"One picture or a batch. Every picture gets its own {gets}.")
 
 
 def family() -> io.Combo.Input:
@@ -36,6 +39,63 @@ def look_at() -> io.Combo.Input:
         options=list(LOOK_AT),
         default=LOOK_AT[0],
         tooltip="What of the picture goes into the prompt. 'style' leaves the subject out: put in your own.",
+    )
+
+
+def emphasis() -> io.Combo.Input:
+    """What the prompt stresses."""
+    return io.Combo.Input(
+        "emphasis",
+        options=list(EMPHASIS),
+        default=EMPHASIS[0],
+        tooltip="What to stress: by weights where the family reads them, else by saying it first.",
+    )
+
+
+def unknown_tags() -> io.Combo.Input:
+    """What happens to tags that Danbooru does not have."""
+    return io.Combo.Input(
+        "unknown_tags",
+        options=list(UNKNOWN_TAGS),
+        default=UNKNOWN_TAGS[0],
+        tooltip="For families trained on Danbooru's tags: keep or drop what is no tag there. Others keep all.",
+    )
+
+
+def text_preset() -> io.Combo.Input:
+    """What kind of text to write."""
+    return io.Combo.Input(
+        "preset",
+        options=list(text_preset_names()),
+        default=DEFAULT_TEXT_PRESET,
+        tooltip="What to write. Markdown files of your own in presets/, beside your settings.toml, are listed too.",
+    )
+
+
+def language() -> io.String.Input:
+    """The language of a text."""
+    return io.String.Input(
+        "language",
+        default=DEFAULT_LANGUAGE,
+        tooltip="The language to write in, by any name: English, Deutsch, 中文. Empty: English.",
+    )
+
+
+def analysis(name: str = "analysis", what: str = "") -> io.String.Input:
+    """What was found in a picture, from another node."""
+    return io.String.Input(
+        name,
+        force_input=True,
+        tooltip=f"{what}The output 'analysis' of Image → Prompt. Of a list each is used on its own.",
+    )
+
+
+def closed_vocabulary() -> io.Boolean.Input:
+    """Whether the model may write Danbooru's tags only."""
+    return io.Boolean.Input(
+        "closed_vocabulary",
+        default=False,
+        tooltip="Let the model write only tags that Danbooru has, for families trained on them. Asks the model again.",
     )
 
 
@@ -86,8 +146,13 @@ def seed() -> io.Int.Input:
         min=0,
         max=MAX_SEED,
         control_after_generate=True,
-        tooltip="Another seed looks again; the same seed and inputs give the same prompt without asking the model.",
+        tooltip="Another seed looks again; the same seed and inputs give the same answer without asking the model.",
     )
+
+
+def version_of(family: str | None) -> str:
+    """What changes when the user edits a file that a family's prompts are made by."""
+    return f"{family_version(family or '')} {vocabulary_files()}"
 
 
 def bad_family(name: str | None) -> str | None:
@@ -97,6 +162,17 @@ def bad_family(name: str | None) -> str | None:
     return f"There is no model family {name!r}; choose one of {', '.join(family_names())}."
 
 
-def bad_look_at(name: str | None) -> str | None:
-    """Why that cannot be looked at, or None."""
-    return None if name is None or name in LOOK_AT else f"Cannot look at {name!r}; choose one of {', '.join(LOOK_AT)}."
+def bad_text_preset(name: str | None) -> str | None:
+    """Why that is no text preset, or None."""
+    if name is None or name in text_preset_names():
+        return None
+    return f"There is no text preset {name!r}; choose one of {', '.join(text_preset_names())}."
+
+
+def bad_choice(**chosen: str | None) -> str | None:
+    """Why one of these choices is none, or None: `look_at`, `emphasis`, `unknown_tags`."""
+    choices = {"look_at": LOOK_AT, "emphasis": EMPHASIS, "unknown_tags": UNKNOWN_TAGS}
+    for name, value in chosen.items():
+        if value is not None and value not in choices[name]:
+            return f"{name} cannot be {value!r}; choose one of {', '.join(choices[name])}."
+    return None

@@ -1,18 +1,21 @@
 """What a prompt is: the request, the analysis, and the deterministic way from one to the other. No ComfyUI, no network.
 
-Names are loaded on first use, so that importing this package costs nothing; `render` is not, since its module has the
-same name and would take its place, but that module is light.
+Names are loaded on first use, so that importing this package costs nothing; `render` and `mix` are not, since a module
+has the same name and would take its place, but those modules are light.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .mix import Recipe, mix
 from .render import Prompt, render, render_all
 
 if TYPE_CHECKING:
     from .analysis import ImageAnalysis
-    from .catalogue import family_names
+    from .analysis_text import read_analysis
+    from .catalogue import family_names, user_folder
     from .errors import (
+        AnalysisError,
         FamilyFileError,
         Img2PromptError,
         NothingToSay,
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
         PresetError,
         PromptError,
         UnknownFamily,
+        VocabularyFileError,
     )
     from .families import Family, load_family
     from .look import Look, measure
@@ -28,12 +32,15 @@ if TYPE_CHECKING:
     from .questions import analysis_request
     from .request import Request, Sampling
     from .syntax import clean, escape, parse, weighted
+    from .texts import ImageText, finished_text, finished_texts, text_request, text_requests
     from .tokens import count_tokens
 
 __all__ = [
+    "AnalysisError",
     "Family",
     "FamilyFileError",
     "ImageAnalysis",
+    "ImageText",
     "Img2PromptError",
     "Look",
     "LookAt",
@@ -43,32 +50,42 @@ __all__ = [
     "PresetError",
     "Prompt",
     "PromptError",
+    "Recipe",
     "RenderOptions",
     "Request",
     "Sampling",
     "UnknownFamily",
+    "VocabularyFileError",
     "analysis_request",
     "clean",
     "count_tokens",
     "escape",
     "family_names",
+    "finished_text",
+    "finished_texts",
     "load_family",
     "load_preset",
     "measure",
+    "mix",
     "parse",
     "preset_names",
+    "read_analysis",
     "render",
     "render_all",
+    "text_request",
+    "text_requests",
+    "user_folder",
     "weighted",
 ]
 
 _HOME = {
     "analysis": ("ImageAnalysis",),
+    "analysis_text": ("read_analysis",),
     "errors": (
-        *("FamilyFileError", "Img2PromptError", "NothingToSay", "PictureError", "PresetError", "PromptError"),
-        "UnknownFamily",
+        *("AnalysisError", "FamilyFileError", "Img2PromptError", "NothingToSay", "PictureError", "PresetError"),
+        *("PromptError", "UnknownFamily", "VocabularyFileError"),
     ),
-    "catalogue": ("family_names",),
+    "catalogue": ("family_names", "user_folder"),
     "families": ("Family", "load_family"),
     "look": ("Look", "measure"),
     "options": ("LookAt", "RenderOptions"),
@@ -76,6 +93,7 @@ _HOME = {
     "questions": ("analysis_request",),
     "request": ("Request", "Sampling"),
     "syntax": ("clean", "escape", "parse", "weighted"),
+    "texts": ("ImageText", "finished_text", "finished_texts", "text_request", "text_requests"),
     "tokens": ("count_tokens",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

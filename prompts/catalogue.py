@@ -1,14 +1,57 @@
-"""Which model families there are: names only, so that ComfyUI can list them at its start without loading pydantic."""
+"""Which model families and text presets there are: names and files only, so that ComfyUI can list them at its start
+without loading pydantic. The user's own go before those of the same name that come with this package."""
 
 from __future__ import annotations
 
-from functools import cache
+import os
 from pathlib import Path
 
-FAMILIES = Path(__file__).with_name("families")
+import platformdirs
+
+HERE = Path(__file__).parent
+FAMILIES = HERE / "families"
 
 
-@cache
+def user_folder() -> Path:
+    """Where the user's own settings, `families/` and `presets/` are; it need not exist.
+
+    The folder of the settings file where `IMG2PROMPT_SETTINGS` names one, else the system's folder for such things.
+    """
+    named = os.environ.get("IMG2PROMPT_SETTINGS")
+    return Path(named).parent if named else Path(platformdirs.user_config_dir("img2prompt", appauthor=False))
+
+
 def family_names() -> tuple[str, ...]:
-    """The names of the families that come with this package, sorted."""
-    return tuple(sorted(path.stem for path in FAMILIES.glob("*.toml")))
+    """The names of all families, sorted. A user's file is listed even if it is broken: using it tells what is wrong."""
+    return names_in(FAMILIES, user_folder() / "families", ending=".toml")
+
+
+def family_file(name: str) -> Path | None:
+    """The file of a family, or None for a name that is none."""
+    return file_of(name, user_folder() / "families", FAMILIES, ending=".toml")
+
+
+def family_version(name: str) -> str:
+    """What changes when the user edits the file of a family; "" for a name that is none."""
+    path = family_file(name)
+    return f"{path} {path.stat().st_mtime_ns}" if path else ""
+
+
+def vocabulary_files() -> tuple[tuple[Path, int], ...]:
+    """The user's own vocabulary files, sorted, with when each was written to, in nanoseconds."""
+    folder = user_folder() / "vocabulary"
+    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    return tuple((file, file.stat().st_mtime_ns) for file in files)
+
+
+def names_in(*folders: Path, ending: str) -> tuple[str, ...]:
+    """The names, without the ending, of the files in these folders, sorted."""
+    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return tuple(sorted({path.stem for path in files if path.suffix == ending and not path.name.startswith(".")}))
+
+
+def file_of(name: str, *folders: Path, ending: str) -> Path | None:
+    """The file of that name in the first folder that has one."""
+    if name != Path(name).name:
+        return None  # no way out of the folder
+    return next((path for folder in folders if (path := folder / (name + ending)).is_file()), None)

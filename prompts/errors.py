@@ -7,8 +7,10 @@ a prompt.
     ├── PictureError        a picture that cannot be looked at (empty, unreadable, NaN, too long and thin)
     ├── PromptError         what was asked of the renderer cannot be done
     │   ├── NothingToSay    the picture shows nothing of what was asked for
+    │   ├── AnalysisError   a text that is to be an analysis is none, or is one of another version
     │   ├── UnknownFamily   no model family of that name
     │   ├── FamilyFileError a family's TOML file is broken
+    │   ├── VocabularyFileError  a vocabulary file of the user's is broken
     │   └── PresetError     a preset is missing, or was filled with the wrong names
     └── EngineError         see engine/errors.py
 """
@@ -30,12 +32,20 @@ class NothingToSay(PromptError):
     """The picture shows nothing of what was asked for, so there is no prompt."""
 
 
+class AnalysisError(PromptError):
+    """A text that is to be an analysis is none, or is one of another version."""
+
+
 class UnknownFamily(PromptError):
     """No model family of that name."""
 
 
 class FamilyFileError(PromptError):
     """A family's TOML file is broken."""
+
+
+class VocabularyFileError(PromptError):
+    """A vocabulary file of the user's is broken."""
 
 
 class PresetError(PromptError):

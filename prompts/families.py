@@ -1,30 +1,36 @@
 """The model families that a prompt can be written for: one TOML file each, strictly checked.
 
-Adding a family is adding `families/<name>.toml`. Knows what a family wants, not how to write it: that is in `tags.py`
-and `prose.py`.
+Adding a family is adding `families/<name>.toml` here, or in the user's own folder (`catalogue.user_folder`). Knows what
+a family wants, not how to write it: that is in `tags.py` and `prose.py`.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .analysis import Rating
-from .catalogue import FAMILIES, family_names
+from .analysis import Medium, Rating
+from .catalogue import family_file, family_names
 from .errors import FamilyFileError, UnknownFamily
 
 Slot = Literal[
-    "rating", "subject", "character", "appearance", "clothing", "action", "setting", "shot", "composition", "light",
-    "color", "medium", "style", "mood", "text", "general",
+    "rating", "source", "count", "subject", "character", "series", "appearance", "clothing", "action", "setting",
+    "shot", "composition", "light", "color", "medium", "style", "mood", "text", "general",
 ]  # fmt: skip
 """One kind of thing to say about a picture; a family's `order` names those it says, first to last."""
-Encoder = Literal["clip", "t5"]
+Encoder = Literal["clip", "t5", "qwen", "mistral"]
+Claim = Literal[
+    "form", "vocabulary", "details", "budget", "order", "prefix", "suffix", "rating", "source", "negative", "weights",
+]  # fmt: skip
+"""What a family's file claims and `sources` gives the origin of."""
 Words = Annotated[str, Field(min_length=1)]
+CLIP_CHUNK = 75
+"""Tokens that CLIP reads at once, without its begin and end marks; ComfyUI reads longer prompts chunk by chunk."""
 
 
 class Family(BaseModel):
@@ -37,6 +43,10 @@ class Family(BaseModel):
     title: Words
     form: Literal["tags", "prose"]
     """tags: short phrases separated by commas. prose: sentences."""
+    vocabulary: Literal["plain", "danbooru"] = "plain"
+    """danbooru: tags are Danbooru's own ("1girl", "cowboy shot"), aliases are resolved, implied tags are left out."""
+    details: Literal["sentences", "phrases"] = "sentences"
+    """Prose only: how what the caption does not say is added: in sentences, or as phrases with a period after each."""
     encoder: Encoder
     """The text encoder whose tokens are counted."""
     budget: Annotated[int, Field(ge=16)]
@@ -47,20 +57,32 @@ class Family(BaseModel):
     suffix: list[Words] = []
     rating: dict[Rating, Words] = {}
     """The family's word for each rating; empty = it has none."""
+    source: dict[Medium, Words] = {}
+    """The family's word for the kind of art that a medium is; media without one are not told."""
     negative: list[Words] = []
     """The negative prompt, to which visible flaws are added; empty = the family takes none."""
+    negative_without_animals: list[Words] = []
+    """Added to the negative prompt, unless an animal or a creature is in the picture."""
     weights_allowed: bool
     """Whether its encoder may be given `(words:1.2)`."""
     notes: str = ""
-    sources: Annotated[list[Words], Field(min_length=1)]
-    """Where these facts come from: addresses, or "community practice"."""
+    sources: dict[Claim, Annotated[list[Words], Field(min_length=1)]] = {}
+    """Where each fact comes from: addresses, or "community practice" where the maker says nothing."""
+
+    @property
+    def chunk(self) -> int:
+        """Tokens that the encoder reads at once."""
+        return CLIP_CHUNK if self.encoder == "clip" else self.budget
 
     @model_validator(mode="after")
     def _agrees(self) -> Family:
         if len(set(self.order)) != len(self.order):
             raise ValueError("order: names a slot twice")
-        if ("rating" in self.order) != bool(self.rating):
-            raise ValueError("order: must name the slot 'rating' if, and only if, there is a [rating] table")
+        for slot, table in (("rating", self.rating), ("source", self.source)):
+            if (slot in self.order) != bool(table):
+                raise ValueError(f"order: must name the slot {slot!r} if, and only if, there is a [{slot}] table")
+        if self.weights_allowed and self.encoder != "clip":
+            raise ValueError("weights_allowed: only CLIP follows weights; T5 and language models are led astray")
         return self
 
 
@@ -73,17 +95,18 @@ def load_family(family: str | Path | Family) -> Family:
         return family
     if isinstance(family, Path):
         return _read(family)
-    if family not in family_names():
+    path = family_file(family)
+    if path is None:
         close = difflib.get_close_matches(family, family_names(), n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UnknownFamily(f"There is no model family {family!r}; {hint}known are {', '.join(family_names())}.")
-    return _bundled(family)
+    return _unchanged(path, path.stat().st_mtime_ns)
 
 
-@cache
-def _bundled(name: str) -> Family:
-    """A family of this package, read once."""
-    return _read(FAMILIES / f"{name}.toml")
+@lru_cache(maxsize=64)
+def _unchanged(path: Path, _modified_ns: int) -> Family:
+    """The family in a file, read again only when the file was written to."""
+    return _read(path)
 
 
 def _read(path: Path) -> Family:

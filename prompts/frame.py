@@ -41,8 +41,13 @@ class Frame:
             raise PromptError(f"A token budget of {options.token_budget} cannot be kept; use 0 for the family's own.")
         frame = cls(family, _checked(options.prefix.strip()), options.token_budget or family.budget)
         if (needed := frame.count("")) > frame.budget:
+            what = (
+                f"The prefix and {family.title}'s own words take"
+                if family.prefix or family.suffix
+                else "The prefix takes"
+            )
             raise PromptError(
-                f"The prefix takes {needed} tokens of a budget of {frame.budget}; shorten it or raise the token budget."
+                f"{what} {needed} tokens of a budget of {frame.budget}; shorten the prefix or raise the token budget."
             )
         return frame
 
@@ -50,7 +55,10 @@ class Frame:
         """The whole prompt with these words, already in ComfyUI's syntax, in the middle."""
         family = self.family
         join = ", " if family.form == "tags" else " "
-        rest = join.join(filter(None, [*family.prefix, body, *family.suffix]))
+        return self.after_prefix(join.join(filter(None, [*family.prefix, body, *family.suffix])))
+
+    def after_prefix(self, rest: str) -> str:
+        """The user's prefix and what follows it."""
         if not (self.prefix and rest):
             return self.prefix or rest
         # a comma keeps the trigger words apart from what follows; ComfyUI also needs it after `embedding:name`

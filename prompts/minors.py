@@ -39,6 +39,11 @@ def shows_minor(analysis: ImageAnalysis, *more: str) -> bool:
     return _MINOR.search(_plain(_APART.join([*_texts(analysis), *more]))) is not None
 
 
+def minor_words(analysis: ImageAnalysis) -> list[str]:
+    """The words by which an analysis's free text points to a child or teenager, as they stand there, none twice."""
+    return list(dict.fromkeys(word.lower() for word in _MINOR.findall(_plain(_APART.join(_texts(analysis))))))
+
+
 def adult_words(text: str) -> list[str]:
     """The adult wording in a text, as it stands there."""
     return ADULT.findall(_plain(text))

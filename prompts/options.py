@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 LookAt = Literal["everything", "subject", "style", "composition"]
 """Which aspects of a picture go into its prompt."""
+Emphasis = Literal["none", "subject", "style"]
+"""What a prompt stresses."""
+UnknownTags = Literal["keep", "drop"]
+"""What happens to tags that Danbooru does not have, where a family wants Danbooru's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,39 @@ class RenderOptions:
     """Words and phrases that must not appear, by whole word, in any case; underscores count as spaces."""
     token_budget: int = 0
     """The longest prompt in tokens of the family's encoder, prefix included; 0 = the family's own budget."""
+    emphasis: Emphasis = "none"
+    """With CLIP, by weights; else by saying it first."""
+    unknown_tags: UnknownTags = "keep"
 
     @classmethod
-    def from_texts(cls, look_at: str, prefix: str, leave_out: str, token_budget: int) -> RenderOptions:
+    def from_texts(
+        cls,
+        look_at: str = "everything",
+        prefix: str = "",
+        leave_out: str = "",
+        token_budget: int = 0,
+        *,
+        emphasis: str = "none",
+        unknown_tags: str = "keep",
+    ) -> RenderOptions:
         """The options as typed by a user: `leave_out` separated by commas or lines. Raises PromptError."""
-        if look_at not in get_args(LookAt):
-            raise PromptError(f"Cannot look at {look_at!r}; choose one of {', '.join(get_args(LookAt))}.")
-        words = tuple(word.strip() for line in leave_out.splitlines() for word in line.split(",") if word.strip())
-        return cls(cast(LookAt, look_at), prefix.strip(), words, token_budget)
+        for name, value, choices in (
+            ("look at", look_at, LookAt),
+            ("stress", emphasis, Emphasis),
+            ("treat unknown tags as", unknown_tags, UnknownTags),
+        ):
+            if value not in get_args(choices):
+                raise PromptError(f"Cannot {name} {value!r}; choose one of {', '.join(get_args(choices))}.")
+        return cls(
+            look_at=cast(LookAt, look_at),
+            emphasis=cast(Emphasis, emphasis),
+            unknown_tags=cast(UnknownTags, unknown_tags),
+            prefix=prefix.strip(),
+            leave_out=tuple(
+                word.strip() for line in leave_out.splitlines() for word in line.split(",") if word.strip()
+            ),
+            token_budget=token_budget,
+        )
 
     def check(self, family: str | Family) -> None:
         """Find out before any picture is looked at whether these options can be used with that family.

@@ -77,7 +77,10 @@ def words_of(text: str) -> set[str]:
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     """A word without its usual endings, rough but quick: it only has to be the same for the same word."""
-    return _ENDING.sub("", _SINGULAR.get(word, word))[:6]
+    word = _ENDING.sub("", _SINGULAR.get(word, word))
+    if len(word) > 3 and (word[-1] == "e" or word[-1] == word[-2]):
+        word = word[:-1]  # "smile" and "smiling", "sits" and "sitting"
+    return word[:6]
 
 
 def listed(phrases: Iterable[str]) -> str:

@@ -10,10 +10,11 @@ from .analysis import ImageAnalysis
 from .families import Slot
 from .frame import Frame
 from .keep import Keep
-from .options import LookAt
+from .options import RenderOptions
 from .phrases import listed, sentence, with_article, words_of
+from .plain import PALETTE
 from .sentences import caption_sentences, shortened
-from .slots import PALETTE, SUBJECT_SLOTS, Phrase
+from .slots import SUBJECT_SLOTS, Phrase
 from .syntax import escape
 from .tokens import count_tokens
 from .wording import NUMBERS
@@ -28,19 +29,34 @@ _TOPIC: dict[Slot, str] = {
 """Slots that share one sentence; any other slot has its own."""
 
 
-def write_prose(analysis: ImageAnalysis, phrases: list[Phrase], frame: Frame, look_at: LookAt, keep: Keep) -> str:
-    """The sentences that fit the budget, in ComfyUI's syntax, without the frame; "" where there is nothing to say.
+def write_prose(
+    analysis: ImageAnalysis, phrases: list[Phrase], frame: Frame, options: RenderOptions, keep: Keep
+) -> str:
+    """The whole prompt with the sentences that fit the budget, in ComfyUI's syntax; "" where there is nothing to say.
 
-    The caption is used only when looking at everything: a style prompt must not speak of the subject.
+    The caption is used only when looking at everything: a style prompt must not speak of the subject. It begins with
+    the subject; a style that is to be stressed is said before it, because early words weigh most.
     """
     page = _Page(frame, phrases)
-    if look_at == "everything":
+    topics = groupby(_in_order(phrases, frame.family.order), key=_topic)
+    about = [(topic, list(some)) for (topic, _), some in topics]
+    if options.emphasis == "style":
+        about.sort(key=lambda part: part[0] != "style")
+    first = [part for part in about if part[0] == "style"] if options.emphasis == "style" else []
+    _add_topics(page, first, keep)
+    if options.look_at == "everything":
         page.add_all(caption_sentences(analysis.caption, keep))
-    for (topic, _), about in groupby(_in_order(phrases, frame.family.order), key=_topic):
-        for text in _sentences(topic, list(about), page):
+    page.told = set(page.said)
+    _add_topics(page, about[len(first) :], keep)
+    body = page.text()
+    return frame.around(body) if body else ""
+
+
+def _add_topics(page: _Page, topics: Iterable[tuple[str, list[Phrase]]], keep: Keep) -> None:
+    for topic, phrases in topics:
+        for text in _sentences(topic, phrases, page):
             if keep.allows(text):
                 page.add(text)
-    return page.text()
 
 
 class _Page:
@@ -56,6 +72,8 @@ class _Page:
         self.left = frame.budget - frame.count("") - (1 if frame.prefix else 0)  # 1: the comma after the prefix
         self.sentences: list[str] = []
         self.said = words_of(frame.prefix)
+        self.told: set[str] = set()
+        """What the caption says: one subject's dress does not keep another's from being told."""
 
     def text(self) -> str:
         """The page, escaped, within the budget."""
@@ -63,9 +81,9 @@ class _Page:
             self.sentences.pop()
         return self._print()
 
-    def says(self, phrase: str) -> bool:
-        """Whether every word of a phrase already stands there."""
-        return words_of(phrase) <= self.said
+    def says(self, phrase: Phrase) -> bool:
+        """Whether every word of a phrase already stands there; of a subject's, in the caption."""
+        return words_of(_gist(phrase)) <= (self.told if phrase.slot in SUBJECT_SLOTS else self.said)
 
     def add_all(self, sentences: Iterable[str]) -> None:
         """Add sentences until one does not fit; if it is the first, its beginning."""
@@ -110,8 +128,11 @@ def _in_order(phrases: list[Phrase], order: list[Slot]) -> list[Phrase]:
 
 def _sentences(topic: str, phrases: list[Phrase], page: _Page) -> Iterator[str]:
     """The sentences on one topic, of those phrases that the page does not already say."""
-    new = [phrase for phrase in phrases if not page.says(_gist(phrase))]
+    new = [phrase for phrase in phrases if not page.says(phrase)]
     texts = [phrase.text for phrase in new]
+    if page.frame.family.details == "phrases" and (page.told or topic != "subject"):
+        yield from (sentence(phrase.text) for phrase in new if phrase.slot != "subject")
+        return
     match topic:
         case "subject":
             yield _subject(phrases, new, page)
@@ -153,7 +174,7 @@ def _subject(phrases: list[Phrase], new: list[Phrase], page: _Page) -> str:
 
 def _named(noun: str, page: _Page) -> str:
     """A subject's noun as a sentence begins with it: one more of a kind, one that was spoken of, or a new one."""
-    known = bool(noun) and page.says(noun)
+    known = bool(noun) and words_of(noun) <= page.told
     page.nouns[noun] += 1
     if not noun:
         return ""

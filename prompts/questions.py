@@ -25,27 +25,51 @@ FOCUS: dict[LookAt, str] = {
 }
 
 
+CLOSED = (
+    "In appearance, clothing, action, setting, composition and tags only tags of Danbooru can be written: "
+    "choose those that fit, and none where none fits."
+)
+
+
 def analysis_request(
-    picture: Image.Image, *, look_at: LookAt = "everything", extra: str = "", seed: int = 0
+    picture: Image.Image,
+    *,
+    look_at: LookAt = "everything",
+    extra: str = "",
+    seed: int = 0,
+    closed_vocabulary: bool = False,
 ) -> Request[ImageAnalysis]:
-    """The request for one look at one picture. `extra` is the user's own instruction, in any words.
+    """The request for one look at one picture. `extra` is the user's own instruction, in any words;
+    `closed_vocabulary` lets the model write tags of Danbooru only (see `closed.py`).
 
     Raises PromptError for an `extra` of more than `MAX_EXTRA_CHARACTERS` or a `look_at` that is none.
     """
     if look_at not in FOCUS:
         raise PromptError(f"Cannot look at {look_at!r}; choose one of {', '.join(FOCUS)}.")
-    instruction = load_preset("image_analysis").fill(focus=FOCUS[look_at], extra=_users_words(extra)).strip()
-    return Request((picture,), instruction, ImageAnalysis, Sampling(seed=seed))
+    words = users_words(extra, "in the same fields")
+    focus, answer = FOCUS[look_at], ImageAnalysis
+    if closed_vocabulary:
+        from .closed import closed_analysis
+
+        focus, answer = f"{focus}\n\n{CLOSED}", closed_analysis()
+    instruction = load_preset("image_analysis").fill(focus=focus, extra=words).strip()
+    return Request((picture,), instruction, answer, Sampling(seed=seed))
 
 
-def _users_words(extra: str) -> str:
-    """The user's instruction, marked as such; "" for none. Marks that a chat template acts on are taken out."""
-    visible = "".join(c for c in extra if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
-    words = re.sub(r"<\||\|>", " ", visible).strip()
+def users_words(extra: str, where: str) -> str:
+    """The user's instruction, marked as such; "" for none. `where` says into what of the answer it goes.
+
+    Raises PromptError for more than `MAX_EXTRA_CHARACTERS`.
+    """
+    words = without_marks(extra)
     if len(words) > MAX_EXTRA_CHARACTERS:
         raise PromptError(
             f"The extra instruction has {len(words):,} characters; shorten it to {MAX_EXTRA_CHARACTERS:,} or fewer."
         )
-    if not words:
-        return ""
-    return f"The user also asks you this, about the same picture and in the same fields:\n{words}"
+    return f"The user also asks you this, about the same picture and {where}:\n{words}" if words else ""
+
+
+def without_marks(text: str) -> str:
+    """What a user typed, without invisible characters and without the marks that a chat template acts on."""
+    visible = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return re.sub(r"<\||\|>", " ", visible).strip()

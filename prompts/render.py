@@ -52,21 +52,21 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
     from .keep import Keep
     from .minors import shows_minor
     from .style_text import style_text
+    from .tokens import count_tokens
 
     family = load_family(family)
     frame = Frame.of(family, options)
     minor = shows_minor(analysis, options.prefix)
     if minor:
         _check_prefix(options.prefix)
-    body = _body(analysis, frame, options, Keep.of(options.leave_out, minor))
-    positive = frame.around(body)
+    positive = _positive(analysis, frame, options, Keep.of(options.leave_out, minor))
     readable = Keep.of((), minor)
     return Prompt(
         positive=positive,
         negative=_negative(analysis, family, minor, positive),
         style=style_text(analysis, readable),
         caption=_caption(analysis, readable),
-        tokens=frame.count(body),
+        tokens=count_tokens(positive, family.encoder),
         budget=frame.budget,
     )
 
@@ -92,21 +92,23 @@ def _check_prefix(prefix: str) -> None:
         raise PromptError(f"A child or teenager is in the picture; take {words[0]!r} out of the prefix.")
 
 
-def _body(analysis: ImageAnalysis, frame: Frame, options: RenderOptions, keep: Keep) -> str:
-    """Everything between the frame's prefix and suffix; "" only where the user's prefix is all that fits."""
+def _positive(analysis: ImageAnalysis, frame: Frame, options: RenderOptions, keep: Keep) -> str:
+    """The whole prompt. Raises NothingToSay, unless the user's prefix is all that fits."""
+    from .found import found
     from .prose import write_prose
     from .sentences import caption_sentences
-    from .slots import found
     from .tags import write_tags
 
-    phrases = found(analysis, frame.family, options.look_at, keep)
+    phrases = found(analysis, frame.family, options, keep)
     if frame.family.form == "tags":
-        body = write_tags(phrases, frame)
+        prompt = write_tags(phrases, frame, options.emphasis)
     else:
-        body = write_prose(analysis, phrases, frame, options.look_at, keep)
-    if body or (phrases and frame.prefix):
-        return body
-    told = any(phrase.slot != "rating" for phrase in phrases)
+        prompt = write_prose(analysis, phrases, frame, options, keep)
+    if prompt:
+        return prompt
+    if phrases and frame.prefix:
+        return frame.around("")
+    told = any(phrase.slot not in ("rating", "source") for phrase in phrases)
     if told or (options.look_at == "everything" and caption_sentences(analysis.caption, keep)):
         raise NothingToSay(f"Nothing that was found fits a budget of {frame.budget} tokens; raise the token budget.")
     if options.look_at == "everything":
@@ -129,13 +131,18 @@ def _caption(analysis: ImageAnalysis, keep: Keep) -> str:
 
 def _negative(analysis: ImageAnalysis, family: Family, minor: bool, positive: str) -> str:
     """The family's negative prompt and the flaws that were seen, less what the prompt itself asks for."""
+    from . import booru_wording, wording
     from .phrases import key_of
     from .syntax import escape
-    from .wording import FLAWS
 
     if not family.negative:
         return ""
     wanted = {key_of(part) for part in positive.split(",")}
-    flaws = [FLAWS.get(flaw, flaw) for flaw in analysis.flaws.items]
-    words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *family.negative, *map(escape, flaws))}
+    if not minor and analysis.rating in ("questionable", "explicit"):
+        wanted.add("nsfw")
+    names = booru_wording.FLAWS if family.vocabulary == "danbooru" else wording.FLAWS
+    flaws = [names.get(flaw, flaw) for flaw in analysis.flaws.items]
+    animals = any(subject.kind in ("animal", "creature") for subject in analysis.subjects)
+    own = [*family.negative, *([] if animals else family.negative_without_animals)]
+    words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *own, *map(escape, flaws))}
     return ", ".join(word for key, word in words.items() if key not in wanted)

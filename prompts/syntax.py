@@ -26,6 +26,7 @@ _SCHEDULE = re.compile(r"\[([^\[\]:]*):([^\[\]:]*):\s*[\d.]+\s*\]")
 _ACTIVE = re.compile(r"embedding:|__+|//+|/\*|\*/|[{}|<>~^`\\\[\]]", re.IGNORECASE)
 _KEYWORD = re.compile(r"\b(?:BREAK|AND)\b")
 _SUSPECT = re.compile(rf"(?i:{_ACTIVE.pattern})|{_KEYWORD.pattern}")
+_UNUSUAL = re.compile(r"[^\x20-\x7e]")
 _INVISIBLE = frozenset({"Cf", "Cs"})
 
 
@@ -46,7 +47,7 @@ def clean(text: str) -> str:
 def _clean_once(text: str) -> str:
     """One pass of `clean`. A pass may uncover what the next one removes; each only shortens or disarms."""
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", "".join(filter(None, map(_visible, text))))
+        text = unicodedata.normalize("NFC", _UNUSUAL.sub(_visible, text))
     text = _BEFORE_PARENTHESIS.sub("", text)
     text = _CONTROL_TOKEN.sub(" ", text)
     text = _SCHEDULE.sub(r" \1 \2 ", text)
@@ -55,12 +56,12 @@ def _clean_once(text: str) -> str:
     return " ".join(text.split())
 
 
-def _visible(character: str) -> str:
+def _visible(character: re.Match[str]) -> str:
     """The character, "" for an invisible one, a space for a control character."""
-    category = unicodedata.category(character)
+    category = unicodedata.category(character[0])
     if category in _INVISIBLE:
         return ""
-    return " " if category == "Cc" else character
+    return " " if category == "Cc" else character[0]
 
 
 def escape(text: str) -> str:

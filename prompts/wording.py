@@ -58,7 +58,7 @@ FOCUSES: dict[Focus, str] = {
 }
 PLACES: dict[Position, str] = {
     "left": "subject on the left",
-    "center": "centered subject",
+    "center": "",
     "right": "subject on the right",
     "foreground": "subject in the foreground",
     "background": "subject in the background",

@@ -92,13 +92,14 @@ def _at(picture: Image.Image, x: float, y: float) -> str:
 
 
 def answer_for(schema: dict[str, Any], sights: list[Sight]) -> Any:
-    """The smallest document that the schema allows, with the sights in caption, tags, palette and visible_text."""
+    """The smallest document that the schema allows, with the sights in caption, tags, text and the like."""
     document = smallest(schema, schema)
     if not isinstance(document, dict) or not sights:
         return document
     first = sights[0]
     said: dict[str, Any] = {
         "caption": "; ".join(map(str, sights)),
+        "text": "; ".join(map(str, sights)),
         "tags": [word for sight in sights for word in (f"{sight.center} center", f"{sight.border} border")],
         "palette": [{"name": first.center}, {"name": first.border}],
         "visible_text": [{"text": f"{first.width}x{first.height}"}],

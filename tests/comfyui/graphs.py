@@ -16,6 +16,9 @@ DEFAULTS: dict[str, Any] = {
     "leave_out": "",
     "token_budget": 0,
     "seed": 0,
+    "emphasis": "none",
+    "unknown_tags": "keep",
+    "closed_vocabulary": False,
 }
 
 

@@ -21,7 +21,8 @@ OUTSIDE_WORLD = {"asyncio", "datetime", "http", "socket", "ssl", "subprocess", "
 STANDARD = set(sys.stdlib_module_names)
 
 ALLOWED: dict[str, set[str]] = {
-    "prompts": (STANDARD - OUTSIDE_WORLD) | {"pydantic", "PIL", "numpy", "tokenizers"},
+    "prompts": (STANDARD - OUTSIDE_WORLD)
+    | {"pydantic", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
     "engine": STANDARD
     | {".prompts", "pydantic", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2", "numpy"},
     "nodes": STANDARD | {".prompts", ".engine", "torch", "numpy", "PIL"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from img2prompt.prompts import ImageAnalysis
+from img2prompt.prompts.vocabulary import vocabulary
 from img2prompt.tests.comfyui.graphs import describe, shown
 from img2prompt.tests.comfyui.server import ComfyServer
 from img2prompt.tests.seeing_model.scenes import Scene
@@ -46,6 +47,24 @@ def test_a_hundred_unseen_pictures(seeing_comfyui: ComfyServer, draw_unseen: Dra
                 wrong.append(f"{size} {scene.name}: {analysis.caption!r}, {analysis.tags} -> {prompt!r}")
     print(f"{right} of 100 right", *wrong, sep="\n")
     assert (right + len(wrong), right >= 90) == (100, True)
+
+
+def test_a_closed_vocabulary_admits_real_tags_only(seeing_comfyui: ComfyServer, draw_unseen: DrawUnseen) -> None:
+    """The grammar of 7,000 tags compiles on the server, and a model that never learned one of them writes no others."""
+    files = [file for _, file in draw_unseen(4, (256, 256))]
+    graph = {
+        **describe(*files, family="noobai", closed_vocabulary=True),
+        "analysis": shown("prompt", ANALYSIS),
+    }
+    outcome = seeing_comfyui.run(graph, timeout_s=600)
+    assert outcome.status == "success", outcome.error
+    found = [ImageAnalysis.model_validate_json(text) for text in outcome.outputs["analysis"]["text"]]
+    assert len(found) == 4
+    written = {tag for analysis in found for tag in (*analysis.tags, *analysis.setting, *analysis.composition)}
+    written |= {tag for analysis in found for subject in analysis.subjects for tag in subject.appearance}
+    assert written
+    assert written - vocabulary().tags == set()
+    assert all(prompt.startswith("masterpiece, best quality") for prompt in outcome.outputs["prompt"]["text"])
 
 
 def test_cancel_frees_the_servers_slots(

@@ -1,25 +1,31 @@
-// Shows on the node what it wrote: one read-only text widget, filled when the node has run (or its result was cached).
+// Shows on a node what it wrote: one read-only text widget, filled when the node has run (or its result was cached).
 import { app } from "../../../scripts/app.js";
 import { ComfyWidgets } from "../../../scripts/widgets.js";
 
-const NODE = "Img2Prompt_ImageToPrompt";
+// node id to what it writes
+const NODES = {
+  Img2Prompt_ImageToPrompt: "prompt",
+  Img2Prompt_ImageToText: "text",
+  Img2Prompt_MixPrompt: "prompt",
+  Img2Prompt_RenderPrompt: "prompt",
+};
 const WIDGET = "shown_prompt";
 
-/** One picture: its prompt. Several: numbered, so that they can be told apart. */
-function asText(prompts) {
-  return prompts.length === 1 ? prompts[0] : prompts.map((text, i) => `${i + 1}. ${text}`).join("\n\n");
+/** One picture: its text. Several: numbered, so that they can be told apart. */
+function asText(texts) {
+  return texts.length === 1 ? texts[0] : texts.map((text, i) => `${i + 1}. ${text}`).join("\n\n");
 }
 
-function addWidget(node) {
+function addWidget(node, written) {
   const { widget } = ComfyWidgets.STRING(node, WIDGET, ["STRING", { multiline: true }], app);
-  widget.label = "prompt";
+  widget.label = written;
   widget.options.read_only = true;
   // what is shown is a result: kept out of the workflow file and out of what is sent to the server
   widget.serialize = false;
   widget.options.serialize = false;
   if (widget.inputEl) {
     widget.inputEl.readOnly = true;
-    widget.inputEl.placeholder = "The prompt appears here when the node has run.";
+    widget.inputEl.placeholder = `The ${written} appears here when the node has run.`;
   }
 }
 
@@ -30,15 +36,16 @@ function keepSeed(node) {
 }
 
 app.registerExtension({
-  name: "img2prompt.image_to_prompt",
+  name: "img2prompt.shown_text",
   async beforeRegisterNodeDef(nodeType, nodeData) {
-    if (nodeData.name !== NODE) return;
+    const written = NODES[nodeData.name];
+    if (!written) return;
     const { onNodeCreated, onExecuted } = nodeType.prototype;
     // made at once, not when the first result comes: Nodes 2.0 does not show a widget that is added later
     nodeType.prototype.onNodeCreated = function (...args) {
       onNodeCreated?.apply(this, args);
       keepSeed(this);
-      addWidget(this);
+      addWidget(this, written);
     };
     nodeType.prototype.onExecuted = function (message) {
       onExecuted?.call(this, message);

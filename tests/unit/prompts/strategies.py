@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from hypothesis import strategies as st
 from img2prompt.prompts.analysis import ImageAnalysis
-from img2prompt.prompts.options import LookAt, RenderOptions
+from img2prompt.prompts.options import Emphasis, LookAt, RenderOptions, UnknownTags
 from pydantic import BaseModel
 
 ACTIVE = (
@@ -23,8 +23,11 @@ WORDS = (
     "red hair", "long_hair", "woman", "young man", "1girl", "solo", "masterpiece", "best quality", "highly detailed",
     "unknown", "not applicable", "other", "none", "oil painting", "in the rain", "smiling at the viewer", "cat", "Cat",
     "a dog and a bird", "nude", "lingerie", "little girl", "The image shows a house", "she stands", "日本",
-    "cafe\u0301",
-    "score_9", "trending on artstation", "well-lit", "well lit", "extraordinarily", "40 years old", "sunset",
+    "cafe\u0301", "^_^", "(o)_(o)", "<|>_<|>", ":d", "cat ears", "animal ears",
+    "long red hair", "sitting on a bench", "gray_hair",
+    "saber (fate)", "6+girls", "score_9", "trending on artstation", "well-lit",
+    "well lit", "extraordinarily",
+    "40 years old", "sunset",
 )  # fmt: skip
 
 BOUNDS = ("max_length", "ge", "le")
@@ -71,6 +74,8 @@ options: st.SearchStrategy[RenderOptions] = st.builds(
     leave_out=st.lists(
         st.sampled_from(("hair", "Cat", "oil_painting", "red", "the", "(", "light", "smiling")), max_size=2
     ).map(tuple),
-    token_budget=st.sampled_from((0, 0, 3, 12, 40, 77, 500)),
+    token_budget=st.sampled_from((0, 0, 3, 12, 40, 77, 120, 500)),
+    emphasis=st.sampled_from(get_args(Emphasis)),
+    unknown_tags=st.sampled_from(get_args(UnknownTags)),
 )
 """Options with an empty prefix; a prefix is the user's own syntax, and tested by tables."""

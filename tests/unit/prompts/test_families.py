@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from img2prompt.prompts import Family, FamilyFileError, UnknownFamily, family_names, load_family
+from img2prompt.prompts.catalogue import family_version
 
 GOOD = """
 name = "mine"
@@ -15,28 +17,50 @@ encoder = "clip"
 budget = 75
 order = ["subject", "general"]
 weights_allowed = true
-sources = ["community practice"]
+
+[sources]
+form = ["community practice"]
 """
+REQUIRED = {"form", "budget", "order", "weights", "negative"}
+"""The facts that every family states, and so must give the source of."""
 
 
 @pytest.mark.parametrize(
-    ("name", "form", "encoder", "budget", "takes_negative"),
-    [("sdxl", "tags", "clip", 75, True), ("flux1", "prose", "t5", 512, False)],
+    ("name", "form", "vocabulary", "encoder", "budget", "weights", "takes_negative"),
+    [
+        ("sd15", "tags", "plain", "clip", 75, True, True),
+        ("sdxl", "tags", "plain", "clip", 75, True, True),
+        ("pony", "tags", "danbooru", "clip", 150, True, False),
+        ("illustrious", "tags", "danbooru", "clip", 150, True, True),
+        ("noobai", "tags", "danbooru", "clip", 150, True, True),
+        ("animagine4", "tags", "danbooru", "clip", 150, True, True),
+        ("sd35", "prose", "plain", "t5", 256, False, True),
+        ("flux1", "prose", "plain", "t5", 512, False, False),
+        ("flux2", "prose", "plain", "mistral", 481, False, False),
+        ("chroma", "prose", "plain", "t5", 512, False, False),
+        ("qwen-image", "prose", "plain", "qwen", 512, False, False),
+        ("z-image", "prose", "plain", "qwen", 504, False, False),
+    ],
 )
-def test_what_ships(name: str, form: str, encoder: str, budget: int, takes_negative: bool) -> None:
+def test_what_ships(
+    name: str, form: str, vocabulary: str, encoder: str, budget: int, weights: bool, takes_negative: bool
+) -> None:
     family = load_family(name)
-    assert (family.form, family.encoder, family.budget, bool(family.negative)) == (
-        form,
-        encoder,
-        budget,
-        takes_negative,
-    )
+    assert (family.form, family.vocabulary, family.encoder, family.budget) == (form, vocabulary, encoder, budget)
+    assert (family.weights_allowed, bool(family.negative)) == (weights, takes_negative)
 
 
-def test_every_family_that_ships_loads() -> None:
-    assert list(family_names()) == sorted(family_names())
-    assert {"flux1", "sdxl"} <= set(family_names())
-    assert [load_family(name).name for name in family_names()] == list(family_names())
+def test_every_family_that_ships_gives_the_source_of_every_claim() -> None:
+    assert len(family_names()) == 12
+    for name in family_names():
+        family = load_family(name)
+        stated = {field for field in ("prefix", "suffix", "rating", "source") if getattr(family, field)} | {
+            field for field in ("vocabulary", "details") if field in family.model_fields_set
+        }
+        assert family.sources.keys() == REQUIRED | stated, name
+        for claim, sources in family.sources.items():
+            for source in sources:
+                assert source == "community practice" or source.startswith("https://"), (name, claim, source)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +90,11 @@ def test_a_users_own_file(tmp_path: Path) -> None:
         ('"tags"', '"poem"', "form is wrong"),
         ('"subject", "general"', '"subject", "subject"', "names a slot twice"),
         ('"subject", "general"', '"subject", "nose"', r"order\.1 is wrong"),
-        ('"subject", "general"', '"rating", "subject"', "if, and only if"),
-        ('["community practice"]', "[]", "sources is wrong"),
+        ('"subject", "general"', '"rating", "subject"', "must name the slot 'rating' if, and only if"),
+        ('["community practice"]', "[]", r"sources\.form is wrong"),
+        ("form = [", "colour = [", r"sources\.colour.* is wrong"),
+        ("[sources]", '[source]\ncartoon = "x"\n[sources]', "must name the slot 'source' if"),
+        ('"clip"', '"t5"', "only CLIP follows weights"),
         ('name = "mine"', 'name = "yours"', "name the file and the family alike"),
         ('name = "mine"', 'name = "mine', "not valid TOML"),
     ],
@@ -78,6 +105,44 @@ def test_a_broken_file_is_told_by_file_and_field(tmp_path: Path, old: str, new: 
     with pytest.raises(FamilyFileError, match=message) as caught:
         load_family(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own folder for families."""
+    monkeypatch.setenv("IMG2PROMPT_SETTINGS", str(tmp_path / "settings.toml"))
+    folder = tmp_path / "families"
+    folder.mkdir()
+    return folder
+
+
+def test_a_family_in_the_users_folder_is_listed_and_read_again_when_it_changes(own_folder: Path) -> None:
+    (own_folder / "mine.toml").write_text(GOOD)
+    assert "mine" in family_names()
+    assert load_family("mine").budget == 75
+    before = family_version("mine")
+    (own_folder / "mine.toml").write_text(GOOD.replace("budget = 75", "budget = 150"))
+    os.utime(own_folder / "mine.toml", ns=(1, 1))
+    assert load_family("mine").budget == 150
+    assert family_version("mine") != before
+    (own_folder / "mine.toml").unlink()
+    assert "mine" not in family_names()
+    with pytest.raises(UnknownFamily):
+        load_family("mine")
+
+
+def test_a_broken_family_in_the_users_folder_is_listed_and_says_what_is_wrong(own_folder: Path) -> None:
+    (own_folder / "mine.toml").write_text(GOOD.replace("budget = 75", ""))
+    (own_folder / ".hidden.toml").write_text("")
+    assert {"mine", "sdxl"} <= set(family_names())
+    assert ".hidden" not in family_names()
+    with pytest.raises(FamilyFileError, match="budget is wrong"):
+        load_family("mine")
+
+
+def test_a_family_of_the_users_goes_before_ours_of_the_same_name(own_folder: Path) -> None:
+    (own_folder / "sdxl.toml").write_text(GOOD.replace('"mine"', '"sdxl"'))
+    assert (load_family("sdxl").title, family_names().count("sdxl")) == ("Mine", 1)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

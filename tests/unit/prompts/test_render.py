@@ -67,7 +67,7 @@ def test_fields_become_tags(fields: dict[str, Any], printed: list[str]) -> None:
         ([{"kind": "character", "gender": "unknown"}], "character"),
         ([{"kind": "character", "known_character": "Rin (series)"}], r"woman, rin \(series\)"),
         ([{"kind": "animal", "appearance": ["tabby cat"]}], "tabby cat"),
-        ([{"kind": "animal", "appearance": ["tabby cat"], "count": 2}], "two animals, tabby cat"),
+        ([{"kind": "animal", "appearance": ["tabby cat"], "count": 2}], "two tabby cats"),
         ([{"kind": "robot", "appearance": ["rusty"]}], "robot, rusty"),
         ([{"kind": "food", "count": 4}], "four dishes"),
         ([{"kind": "object", "appearance": ["red circle"]}], "red circle"),
@@ -142,9 +142,9 @@ def test_the_art_style_analysis(found: ImageAnalysis, lines: list[str]) -> None:
 
 def test_an_unknown_family_is_an_error() -> None:
     with pytest.raises(UnknownFamily, match="did you mean 'flux1'"):
-        render(CAFE, "flux")
+        render(CAFE, "flux-1")
     with pytest.raises(UnknownFamily):
-        RenderOptions().check("flux")
+        RenderOptions().check("flux-1")
 
 
 def test_the_limits_are_the_schemas() -> None:

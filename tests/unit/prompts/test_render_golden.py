@@ -19,18 +19,18 @@ GOLDEN = {
         "stone walls behind her are out of focus. The photograph is calm and warm. The young woman, freckles,"
         " green eyes, long hair, slight smile. The setting: cobblestones. Film grain. The mood is nostalgic. "
         "Three-quarter length shot, three-quarter view, shallow depth of field, telephoto lens, rule of "
-        "thirds, subject on the left. Golden hour light, side lighting. Amber and navy blue and grey color "
+        "thirds, subject on the left. Golden hour light, side lighting. Amber, navy blue and grey color "
         r'palette. Text "CAFÉ \(open\)" on sign above the door. Also visible: sunlight and coffee \(drink\).'
     ),
     ("harbour", "sdxl"): (
-        "five vehicles, fishing boat, harbour, calm water, oil painting, impressionism, visible brushstrokes,"
-        " canvas, 19th century, wide shot, high horizon, centered subject, daylight, backlighting, low-key "
+        "five fishing boats, harbour, calm water, oil painting, impressionism, visible brushstrokes,"
+        " canvas, 19th century, wide shot, high horizon, daylight, backlighting, low-key "
         "lighting, pink and slate blue color palette, masts, reflection"
     ),
     ("harbour", "flux1"): (
         "Fishing boats lie in a harbour at dawn. Their masts are mirrored in pink water. The setting: calm "
         "water. Oil painting, impressionism, visible brushstrokes, canvas, 19th century. Wide shot, high "
-        "horizon, centered subject. Daylight, backlighting, low-key lighting. Pink and slate blue color "
+        "horizon. Daylight, backlighting, low-key lighting. Pink and slate blue color "
         "palette. Also visible: reflection."
     ),
     ("duel", "sdxl"): (
@@ -39,8 +39,8 @@ GOLDEN = {
     ),
     ("duel", "flux1"): (
         "Two women in armour fight a robot with swords. One woman, silver hair, wearing armor, swinging "
-        "sword. Another woman, black hair, scar, angry. The robot, rusty. Anime illustration, cel shading. "
-        "The mood is tense. From below. Also visible: sparks."
+        "sword. Another woman, black hair, scar, wearing armor, angry. The robot, rusty. Anime illustration, cel "
+        "shading. The mood is tense. From below. Also visible: sparks."
     ),
     ("sketch", "sdxl"): ("low-key lighting, navy and gold and crimson color palette, cool colors"),
     ("sketch", "flux1"): ("Mostly navy and gold with an accent of crimson; cool colors, low-key light; wide format."),

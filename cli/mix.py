@@ -1,0 +1,104 @@
+"""`img2prompt mix A B`: the prompt for the subject of one picture in the style, light or composition of another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from ..prompts.errors import AnalysisError
+from ..prompts.mix import ASPECTS, SOURCES, Recipe
+from ..prompts.options import Emphasis, RenderOptions, UnknownTags
+from .analyses import STDIN, read_analyses
+from .asking import analysis_requests, ask, chosen_engine, who_answered
+from .console import Format, put, put_json, say
+from .render import DEFAULT_FAMILY
+
+if TYPE_CHECKING:
+    from ..prompts import ImageAnalysis
+
+_DEFAULT = Recipe()
+
+
+def _file(picture: str) -> Any:
+    help_text = f"Picture {picture}: a picture file, or a .json file (- is stdin) with its analysis."
+    return typer.Argument(help=help_text, show_default=False)
+
+
+def _aspect(name: str) -> Any:
+    return typer.Option(help=f"{ASPECTS[name]} From {', '.join(SOURCES[:-1])} or {SOURCES[-1]}.")
+
+
+def mix(
+    a: Annotated[Path, _file("A")],
+    b: Annotated[Path, _file("B")],
+    subject: Annotated[str, _aspect("subject")] = _DEFAULT.subject,
+    setting: Annotated[str, _aspect("setting")] = _DEFAULT.setting,
+    composition: Annotated[str, _aspect("composition")] = _DEFAULT.composition,
+    light: Annotated[str, _aspect("light")] = _DEFAULT.light,
+    color: Annotated[str, _aspect("color")] = _DEFAULT.color,
+    style: Annotated[str, _aspect("style")] = _DEFAULT.style,
+    family: Annotated[str, typer.Option(help="The model family that will draw the prompt.")] = DEFAULT_FAMILY,
+    emphasis: Annotated[str, typer.Option(help=f"What to stress: {', '.join(get_args(Emphasis))}.")] = "none",
+    unknown_tags: Annotated[
+        str, typer.Option(help=f"Tags that Danbooru does not have: {', '.join(get_args(UnknownTags))}.")
+    ] = "keep",
+    prefix: Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")] = "",
+    leave_out: Annotated[str, typer.Option(help="Words that must not appear, separated by commas.")] = "",
+    token_budget: Annotated[int, typer.Option(min=0, help="The longest prompt, in tokens; 0: the family's.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=0xFFFF_FFFF, help="Another seed looks again.")] = 0,
+    output: Annotated[Format, typer.Option("--format", help="text: the prompt; json: everything.")] = Format.text,
+) -> None:
+    """Print the prompt for a picture that takes each aspect from A or from B: what is in A, made as B was."""
+    from ..prompts import mix as mixed
+    from ..prompts import render
+
+    recipe = Recipe.from_texts(
+        subject=subject, setting=setting, composition=composition, light=light, color=color, style=style
+    )
+    options = RenderOptions.from_texts(
+        "everything", prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
+    )
+    options.check(family)
+    seen_a, seen_b = _analyses([a, b], seed)
+    analysis = mixed(seen_a, seen_b, recipe)
+    found = render(analysis, family, options)
+    if output is Format.text:
+        put(found.positive)
+        return
+    put_json(
+        {
+            "a": str(a),
+            "b": str(b),
+            **asdict(recipe),
+            "family": family,
+            "prompt": found.positive,
+            "negative": found.negative,
+            "art_style": found.style,
+            "tokens": found.tokens,
+            "token_budget": found.budget,
+            "analysis": analysis.model_dump(mode="json"),
+        }
+    )
+
+
+def _analyses(files: list[Path], seed: int) -> list[ImageAnalysis]:
+    """What was found in each of these pictures. Only picture files are asked about, all at once."""
+    read = {file: _only(file) for file in files if file == STDIN or file.suffix.lower() == ".json"}
+    pictures = [file for file in dict.fromkeys(files) if file not in read]
+    if pictures:
+        engine = chosen_engine()
+        answers = ask(engine, analysis_requests(pictures, seed=seed), len(pictures))
+        read |= zip(pictures, answers, strict=True)
+        say(who_answered(engine))
+    return [read[file] for file in files]
+
+
+def _only(file: Path) -> ImageAnalysis:
+    """The one analysis in a file. Raises AnalysisError where there are more or none."""
+    found = read_analyses(file)
+    if len(found) != 1:
+        raise AnalysisError(f"{file} holds {len(found)} analyses; name a file that holds one.")
+    return found[0][1]
