@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from ..prompts.errors import AnalysisError
+from ..prompts.errors import AnalysisError, NothingToSay
 from ..prompts.mix import ASPECTS, SOURCES, Recipe
 from ..prompts.options import Emphasis, RenderOptions, UnknownTags
 from .analyses import STDIN, read_analyses
@@ -64,7 +64,10 @@ def mix(
     options.check(family)
     seen_a, seen_b = _analyses([a, b], seed)
     analysis = mixed(seen_a, seen_b, recipe)
-    found = render(analysis, family, options)
+    try:
+        found = render(analysis, family, options)
+    except NothingToSay as error:
+        raise NothingToSay("The mix of A and B says nothing; take other aspects, or more of them.") from error
     if output is Format.text:
         put(found.positive)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from ..prompts.catalogue import family_names
 from ..prompts.options import Emphasis, LookAt, RenderOptions, UnknownTags
 from .asking import analysis_requests, ask, chosen_engine, who_answered
 from .console import Format, put, put_json, say
@@ -21,7 +22,9 @@ UNKNOWN_TAGS = get_args(UnknownTags)
 
 def prompt(
     images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
-    family: Annotated[str, typer.Option(help="The model family that will draw the prompt.")] = "sdxl",
+    family: Annotated[
+        str, typer.Option(help=f"The model family that will draw it: {', '.join(family_names())}.")
+    ] = "sdxl",
     look_at: Annotated[str, typer.Option(help=f"What goes into the prompt: {', '.join(LOOK_AT)}.")] = LOOK_AT[0],
     extra: Annotated[str, typer.Option(help="Anything the model should pay attention to.")] = "",
     prefix: Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")] = "",
@@ -30,18 +33,17 @@ def prompt(
     seed: Annotated[int, typer.Option(min=0, max=0xFFFF_FFFF, help="Another seed looks again.")] = 0,
     emphasis: Annotated[str, typer.Option(help=f"What to stress: {', '.join(EMPHASIS)}.")] = EMPHASIS[0],
     unknown_tags: Annotated[
-        str,
-        typer.Option(
-            help=f"Tags that Danbooru does not have, for families that want its: {' or '.join(UNKNOWN_TAGS)}."
-        ),
+        str, typer.Option(help=f"For families that want Danbooru's tags: {' or '.join(UNKNOWN_TAGS)} what is none.")
     ] = UNKNOWN_TAGS[0],
-    closed_vocabulary: Annotated[bool, typer.Option(help="Let the model write tags of Danbooru only.")] = False,
+    closed_vocabulary: Annotated[
+        bool, typer.Option(help="For families that want Danbooru's tags: let the model write no others.")
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="text: one line per picture; json: everything.")] = (
         Format.text
     ),
 ) -> None:
     """Print the prompt that would draw each picture, one line per picture in their order."""
-    from ..prompts import render_all
+    from ..prompts import load_family, render_all
 
     options = RenderOptions.from_texts(
         look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
@@ -49,7 +51,11 @@ def prompt(
     options.check(family)
     engine = chosen_engine()
     requests = analysis_requests(
-        images, look_at=options.look_at, extra=extra, seed=seed, closed_vocabulary=closed_vocabulary
+        images,
+        look_at=options.look_at,
+        extra=extra,
+        seed=seed,
+        closed_vocabulary=closed_vocabulary and load_family(family).vocabulary == "danbooru",
     )
     analyses = ask(engine, requests, len(images))
     prompts = render_all(analyses, [str(image) for image in images], family, options)

@@ -30,7 +30,7 @@ def render(
         ),
     ],
     family: Annotated[
-        list[str] | None, typer.Option(help=f"A model family, as often as you like. [default: {DEFAULT_FAMILY}]")
+        list[str] | None, typer.Option(help=f"A model family, as often as you like. By default {DEFAULT_FAMILY}.")
     ] = None,
     look_at: Annotated[str, typer.Option(help=f"What goes into the prompt: {_one_of(LookAt)}.")] = "everything",
     emphasis: Annotated[str, typer.Option(help=f"What to stress: {_one_of(Emphasis)}.")] = "none",

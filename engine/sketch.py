@@ -33,10 +33,15 @@ class SketchBackend:
 
     async def answer(self, request: Request[Answer]) -> Answer:
         """Measure the request's picture; its instruction and sampling change nothing. Raises Refused, PictureError."""
+        if issubclass(request.answer, ImageAnalysis) and request.answer is not ImageAnalysis:
+            raise Refused(
+                "The sketch engine does not write in Danbooru's tags; turn closed_vocabulary off, or set an endpoint "
+                "or a model, and IMG2PROMPT_ENGINE=auto."
+            )
         if request.answer is not ImageAnalysis or len(request.pictures) != 1:
             raise Refused(
-                f"The sketch engine only makes the analysis of one picture, not {request.answer.__name__} of "
-                f"{len(request.pictures)}; set an endpoint or a model, and IMG2PROMPT_ENGINE=auto, for that."
+                "The sketch engine measures colours and light in one picture at a time and can write nothing else; set "
+                "an endpoint or a model, and IMG2PROMPT_ENGINE=auto, for that."
             )
         from ..prompts.look import measure
 

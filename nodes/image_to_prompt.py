@@ -109,7 +109,7 @@ class ImageToPrompt(io.ComfyNode):
     ) -> io.NodeOutput:
         """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
         from ..engine import shared_engine
-        from ..prompts import RenderOptions, analysis_request, render_all
+        from ..prompts import RenderOptions, analysis_request, load_family, render_all
 
         options = RenderOptions.from_texts(
             look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
@@ -123,7 +123,7 @@ class ImageToPrompt(io.ComfyNode):
                 look_at=options.look_at,
                 extra=extra_instruction,
                 seed=seed & inputs.MAX_SEED,
-                closed_vocabulary=closed_vocabulary,
+                closed_vocabulary=closed_vocabulary and load_family(family).vocabulary == "danbooru",
             )
             for picture in to_pictures(image, engine.settings.max_pixels)
         )

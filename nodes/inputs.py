@@ -95,7 +95,8 @@ def closed_vocabulary() -> io.Boolean.Input:
     return io.Boolean.Input(
         "closed_vocabulary",
         default=False,
-        tooltip="Let the model write only tags that Danbooru has, for families trained on them. Asks the model again.",
+        tooltip="For families trained on Danbooru's tags: let the model write no others. Asks the model again. "
+        "Other families pay no heed to it.",
     )
 
 

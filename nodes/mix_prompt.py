@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..prompts.errors import AnalysisError, PromptError
+from ..prompts.errors import AnalysisError, NothingToSay, PromptError
 from ..prompts.mix import ASPECTS, SOURCES, Recipe
 from . import inputs
 from .comfy import io, schema
@@ -70,10 +70,8 @@ class MixPrompt(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
-        """What, besides the inputs, changes the prompt: the family's file, which may be the user's own."""
-        from ..prompts.catalogue import family_version
-
-        return family_version(family or "")
+        """What, besides the inputs, changes the prompt: the user's own families and vocabulary."""
+        return inputs.version_of(family)
 
     @classmethod
     def execute(
@@ -96,7 +94,10 @@ class MixPrompt(io.ComfyNode):
             "everything", prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
         )
         mixed = mix(_read("A", analysis_a), _read("B", analysis_b), recipe)
-        found = render(mixed, family, options)
+        try:
+            found = render(mixed, family, options)
+        except NothingToSay as error:
+            raise NothingToSay("The mix of A and B says nothing; take other aspects, or more of them.") from error
         return io.NodeOutput(
             found.positive,
             found.negative,

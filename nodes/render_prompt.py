@@ -52,10 +52,8 @@ class RenderPrompt(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
-        """What, besides the inputs, changes the prompt: the family's file, which may be the user's own."""
-        from ..prompts.catalogue import family_version
-
-        return family_version(family or "")
+        """What, besides the inputs, changes the prompt: the user's own families and vocabulary."""
+        return inputs.version_of(family)
 
     @classmethod
     def execute(

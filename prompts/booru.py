@@ -12,15 +12,15 @@ from dataclasses import replace
 
 from . import booru_wording as wording
 from .analysis import ImageAnalysis, Subject
+from .faces import FACES, is_face
 from .families import Family, Slot
 from .keep import Keep
 from .options import UnknownTags
-from .phrases import phrases_in
-from .slots import LIMITS, Phrase, fixed, free, style_words
+from .phrases import phrases_in, tells, words_of
+from .slots import LIMITS, PEOPLE_STEMS, Phrase, fixed, free, palette_names, style_words
 from .syntax import clean
-from .vocabulary import EMOTICONS, KAOMOJI, vocabulary
+from .vocabulary import vocabulary
 
-FACES = KAOMOJI | EMOTICONS
 _SERIES = re.compile(r"\(([^()]+)\)$")
 _COUNTS = re.compile(r"[1-6]\+?(?:girl|boy|other)s?|solo|no humans", re.IGNORECASE)
 MOST_COUNTED = 5
@@ -33,11 +33,13 @@ def booru_phrases(analysis: ImageAnalysis, family: Family, keep: Keep, unknown: 
     yield from fixed("rating", [family.rating.get(rating, "")])
     yield from fixed("source", [family.source.get(analysis.medium, "")])
     yield from fixed("count", _counts(analysis))
-    yield from as_tags(_described(analysis), unknown)
+    yield from as_tags((phrase for phrase in _described(analysis) if keep.allows(phrase.text)), unknown)
     yield from fixed("medium", [wording.MEDIA[analysis.medium]])
     yield from fixed("shot", _shot(analysis))
     yield from fixed("composition", [wording.FOCUSES[analysis.focus]])
-    yield from fixed("light", [wording.LIGHTS[analysis.light], wording.LIGHT_DIRECTIONS[analysis.light_direction]])
+    light = (wording.LIGHTS[analysis.light], wording.LIGHT_DIRECTIONS[analysis.light_direction])
+    yield from fixed("light", [*light, wording.CONTRASTS[analysis.contrast]])
+    yield from as_tags(_colors(analysis), unknown)
 
 
 def as_tags(phrases: Iterable[Phrase], unknown: UnknownTags) -> Iterator[Phrase]:
@@ -93,9 +95,8 @@ def _subject(subject: Subject, number: int) -> Iterator[Phrase]:
 def _free(slot: Slot, texts: Iterable[str], limit: int = LIMITS["tag"], subject: int = 0) -> Iterator[Phrase]:
     """The phrases in free text, faces among them."""
     for text in texts:
-        face = text.strip().lower()
-        if face in FACES:
-            yield Phrase(slot, face, subject)
+        if is_face(text):
+            yield Phrase(slot, text.strip().lower(), subject)
         else:
             yield from free(slot, [text], limit, subject)
 
@@ -104,12 +105,19 @@ def _is_person(subject: Subject) -> bool:
     return subject.kind in ("person", "character")
 
 
+def _is_counted(subject: Subject) -> bool:
+    """Whether a count tag says it: a mermaid or a robot girl is a girl, too."""
+    return _is_person(subject) or (subject.kind in ("creature", "robot") and subject.gender in ("female", "male"))
+
+
 def _counts(analysis: ImageAnalysis) -> list[str]:
     """How many of whom: "2girls", "1boy", "solo". Where no subject is told, what the model's own tags say of it."""
     if not analysis.subjects:
-        return [tag for text in analysis.tags if _COUNTS.fullmatch(tag := clean(text).replace("_", " ").lower())]
+        told = [tag for text in analysis.tags if _COUNTS.fullmatch(tag := clean(text).replace("_", " ").lower())]
+        mentioned = words_of(" ".join([analysis.caption, *analysis.tags])) & PEOPLE_STEMS
+        return told or (["no humans"] if analysis.setting and not mentioned else [])
     people: Counter[str] = Counter()
-    for subject in filter(_is_person, analysis.subjects):
+    for subject in filter(_is_counted, analysis.subjects):
         people[wording.COUNTED[subject.gender]] += subject.count
     tags = [_counted(word, people[word]) for word in ("girl", "boy", "other") if people[word]]
     if people.total() == 1:
@@ -121,6 +129,12 @@ def _counted(word: str, count: int) -> str:
     if count == 1:
         return f"1{word}"
     return f"{count}{word}s" if count <= MOST_COUNTED else f"6+{word}s"
+
+
+def _colors(analysis: ImageAnalysis) -> Iterator[Phrase]:
+    """The dominant colours as themes: "blue theme"."""
+    names = palette_names(analysis)[: [color.role for color in analysis.palette].count("dominant")]
+    return fixed("color", [theme for name in names if tells(theme := f"{name} theme")])
 
 
 def _shot(analysis: ImageAnalysis) -> list[str]:

@@ -5,7 +5,7 @@ Each is in the vocabulary; a test holds it. `wording.py` has the same in plain w
 
 from __future__ import annotations
 
-from .analysis import Age, Angle, Flaw, Focus, Gender, Kind, Lens, Light, LightDirection, Medium, Shot, View
+from .analysis import Age, Angle, Contrast, Flaw, Focus, Gender, Kind, Lens, Light, LightDirection, Medium, Shot, View
 
 SHOTS: dict[Shot, str] = {
     "extreme close-up": "close-up",
@@ -62,7 +62,7 @@ LIGHTS: dict[Light, str] = {
     "candlelight": "candlelight",
     "firelight": "fire",
     "neon": "neon lights",
-    "artificial indoor": "indoors",
+    "artificial indoor": "",
     "flat": "",
     "unknown": "",
 }
@@ -75,6 +75,12 @@ LIGHT_DIRECTIONS: dict[LightDirection, str] = {
     "below": "",
     "diffuse": "",
     "unknown": "",
+}
+CONTRASTS: dict[Contrast, str] = {
+    "low key": "dark",
+    "balanced": "",
+    "high key": "",
+    "high contrast": "high contrast",
 }
 MEDIA: dict[Medium, str] = {
     "photograph": "photo (medium)",

@@ -39,19 +39,31 @@ def family_version(name: str) -> str:
 
 def vocabulary_files() -> tuple[tuple[Path, int], ...]:
     """The user's own vocabulary files, sorted, with when each was written to, in nanoseconds."""
-    folder = user_folder() / "vocabulary"
-    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    files = sorted(_files_in(user_folder() / "vocabulary", ".csv"))
     return tuple((file, file.stat().st_mtime_ns) for file in files)
 
 
 def names_in(*folders: Path, ending: str) -> tuple[str, ...]:
     """The names, without the ending, of the files in these folders, sorted."""
-    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    return tuple(sorted({path.stem for path in files if path.suffix == ending and not path.name.startswith(".")}))
+    return tuple(sorted({path.stem for folder in folders for path in _files_in(folder, ending)}))
 
 
 def file_of(name: str, *folders: Path, ending: str) -> Path | None:
     """The file of that name in the first folder that has one."""
-    if name != Path(name).name:
+    if name != Path(name).name or name.startswith("."):
         return None  # no way out of the folder
-    return next((path for folder in folders if (path := folder / (name + ending)).is_file()), None)
+    return next((path for folder in folders if _is_file(path := folder / (name + ending))), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _files_in(folder: Path, ending: str) -> list[Path]:
+    """The files with that ending, without hidden ones and dead links; [] where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.suffix == ending and path.name[0] != "." and path.is_file()]

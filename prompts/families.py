@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .analysis import Medium, Rating
 from .catalogue import family_file, family_names
-from .errors import FamilyFileError, UnknownFamily
+from .errors import FamilyFileError, PromptError, UnknownFamily
+from .syntax import checked
 
 Slot = Literal[
     "rating", "source", "count", "subject", "character", "series", "appearance", "clothing", "action", "setting",
@@ -81,6 +82,11 @@ class Family(BaseModel):
         for slot, table in (("rating", self.rating), ("source", self.source)):
             if (slot in self.order) != bool(table):
                 raise ValueError(f"order: must name the slot {slot!r} if, and only if, there is a [{slot}] table")
+        for words in (*self.prefix, *self.suffix, *self.rating.values(), *self.source.values(), *self.negative):
+            try:
+                checked(words, f"text {words!r}")
+            except PromptError as error:
+                raise ValueError(str(error)) from error
         if self.weights_allowed and self.encoder != "clip":
             raise ValueError("weights_allowed: only CLIP follows weights; T5 and language models are led astray")
         return self
@@ -112,14 +118,14 @@ def _unchanged(path: Path, _modified_ns: int) -> Family:
 def _read(path: Path) -> Family:
     """The family in one file."""
     try:
-        family = Family.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        family = Family.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise FamilyFileError(f"The family file {path} cannot be read ({error.strerror}); check the path.") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise FamilyFileError(f"In the family file {path}, {field} is wrong ({first['msg']}); correct it.") from error
-    except ValueError as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError are such
+    except (ValueError, RecursionError) as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError are such
         raise FamilyFileError(f"The family file {path} is not valid TOML ({error}); correct it.") from error
     if family.name != path.stem:
         raise FamilyFileError(

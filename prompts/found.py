@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
+from . import booru_wording, wording
 from .analysis import ImageAnalysis
 from .booru import as_tags, booru_phrases, without_implied
 from .families import Family, Slot
@@ -25,24 +26,34 @@ def found(analysis: ImageAnalysis, family: Family, options: RenderOptions, keep:
     """
     danbooru = family.vocabulary == "danbooru"
     wanted: set[Slot] = {slot for slot in family.order if slot in SLOTS_OF[options.look_at]}
+    unwanted = _unwanted(analysis)
     everything = options.look_at == "everything"
     if danbooru:
         phrases = list(booru_phrases(analysis, family, keep, options.unknown_tags))
     else:
         phrases = list(plain_phrases(analysis, family, keep))
-    kept = _distinct(phrases, wanted, keep, one_by_one=family.form == "prose")
+    kept = _distinct(phrases, wanted, unwanted, keep, one_by_one=family.form == "prose")
     if everything and family.form == "tags" and not any(phrase.slot in _NAMES for phrase in kept):
         wanted.add("general")
         clauses: Iterable[Phrase] = free("general", caption_sentences(analysis.caption, keep), 0)
         if danbooru:
             clauses = as_tags(clauses, options.unknown_tags)
-        kept = _distinct([*phrases, *clauses], wanted, keep, one_by_one=False)
+        kept = _distinct([*phrases, *clauses], wanted, unwanted, keep, one_by_one=False)
     elif options.look_at == "style":
         kept = [phrase for phrase in kept if not names_subject(phrase.text, analysis)]
     return without_implied(kept) if danbooru else kept
 
 
-def _distinct(phrases: Iterable[Phrase], wanted: AbstractSet[Slot], keep: Keep, *, one_by_one: bool) -> list[Phrase]:
+def _unwanted(analysis: ImageAnalysis) -> set[str]:
+    """What no prompt asks for, though a model tags it: marks on the picture, and its flaws."""
+    flaws = analysis.flaws.items
+    named = [*flaws, *(wording.FLAWS.get(flaw, flaw) for flaw in flaws), *(booru_wording.FLAWS[flaw] for flaw in flaws)]
+    return {"watermark", "signature", "jpeg artifacts", "artist name", "web address", *map(key_of, named)}
+
+
+def _distinct(
+    phrases: Iterable[Phrase], wanted: AbstractSet[Slot], unwanted: set[str], keep: Keep, *, one_by_one: bool
+) -> list[Phrase]:
     """The phrases of the wanted slots that may be said, none twice, no tag that repeats a part of another."""
     kept: list[Phrase] = []
     said: set[str] = set()
@@ -51,6 +62,8 @@ def _distinct(phrases: Iterable[Phrase], wanted: AbstractSet[Slot], keep: Keep, 
         if phrase.slot not in wanted or not keep.allows(phrase.text):
             continue
         words = key_of(phrase.text)
+        if phrase.slot == "general" and words in unwanted:
+            continue
         key = words
         if phrase.slot in SUBJECT_SLOTS and one_by_one:
             key = f"{phrase.subject} {words}"  # "a woman" and "another woman", each with her hat

@@ -5,23 +5,17 @@ Checked before a picture is looked at, so that a long batch does not end in an e
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import PromptError
 from .phrases import key_of
-from .syntax import parse
+from .syntax import checked, parse
 from .tokens import count_tokens
 
 if TYPE_CHECKING:
     from .families import Family
     from .options import RenderOptions
-
-_NAMELESS_EMBEDDING = re.compile(r"(?<!\w)embedding:(?=[\s,:()]|$)", re.IGNORECASE)
-_ESCAPED = re.compile(r"\\[()]")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,7 @@ class Frame:
         """The frame for one family and one user's options. Raises PromptError where they cannot be used."""
         if options.token_budget < 0:
             raise PromptError(f"A token budget of {options.token_budget} cannot be kept; use 0 for the family's own.")
-        frame = cls(family, _checked(options.prefix.strip()), options.token_budget or family.budget)
+        frame = cls(family, checked(options.prefix.strip(), "prefix"), options.token_budget or family.budget)
         if (needed := frame.count("")) > frame.budget:
             what = (
                 f"The prefix and {family.title}'s own words take"
@@ -72,24 +66,3 @@ class Frame:
         """What the frame already says, as `key_of` names it: nothing found repeats it."""
         own = [text for text, _ in parse(self.prefix)]
         return {key_of(part) for text in [*own, *self.family.prefix, *self.family.suffix] for part in text.split(",")}
-
-
-def _checked(prefix: str) -> str:
-    """The user's prefix, if it cannot change how what follows it is read."""
-    level = 0
-    for character in _ESCAPED.sub("", prefix):
-        level += (character == "(") - (character == ")")
-        if level < 0:
-            break
-    if level:
-        raise PromptError(
-            r"The parentheses of the prefix do not balance, which would change the weights of all that follows; "
-            r"close them, or write \( and \) for plain ones."
-        )
-    if _NAMELESS_EMBEDDING.search(prefix):
-        raise PromptError("The prefix has 'embedding:' without a name right after it; write 'embedding:name'.")
-    if _UNPRINTABLE.search(prefix):
-        raise PromptError("The prefix has control characters in it; type it again instead of pasting it.")
-    if not all(math.isfinite(weight) for _, weight in parse(prefix)):
-        raise PromptError("The prefix has a weight that is no finite number; use one from 0.8 to 1.3.")
-    return prefix

@@ -53,6 +53,7 @@ def whole_words(text: str, limit: int) -> str:
     return text.rpartition(" ")[0] or text if limit and len(text) >= limit else text
 
 
+@lru_cache(maxsize=8192)
 def tells(phrase: str) -> bool:
     """Whether a phrase says anything about a picture."""
     return (

@@ -5,6 +5,7 @@ Light to import: what it takes is loaded on first use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .families import Family
     from .frame import Frame
     from .keep import Keep
+    from .slots import Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Prompt:
 
 
 _DEFAULTS = RenderOptions()
+_ANIMALS = re.compile(r"\b(?:anthro\w*|furry|feral|kemono|animal focus)\b")
+"""What tells of animals in a prompt."""
 
 
 def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions = _DEFAULTS) -> Prompt:
@@ -48,18 +52,24 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
     when the analysis tells nothing of what is looked at, or when none of it fits the budget.
     """
     from .families import load_family
+    from .found import found
     from .frame import Frame
     from .keep import Keep
-    from .minors import shows_minor
+    from .minors import says_minor, shows_minor
     from .style_text import style_text
     from .tokens import count_tokens
 
     family = load_family(family)
     frame = Frame.of(family, options)
     minor = shows_minor(analysis, options.prefix)
+    keep = Keep.of(options.leave_out, minor)
+    phrases = found(analysis, family, options, keep)
+    if not minor and says_minor(phrase.text for phrase in phrases):  # by a tag that the user's vocabulary has
+        minor, keep = True, Keep.of(options.leave_out, minor=True)
+        phrases = found(analysis, family, options, keep)
     if minor:
-        _check_prefix(options.prefix)
-    positive = _positive(analysis, frame, options, Keep.of(options.leave_out, minor))
+        _check_words(options.prefix, family)
+    positive = _positive(analysis, phrases, frame, options, keep)
     readable = Keep.of((), minor)
     return Prompt(
         positive=positive,
@@ -84,31 +94,33 @@ def render_all(
     return prompts
 
 
-def _check_prefix(prefix: str) -> None:
-    """Raises PromptError for adult wording that the user puts before a picture of a child."""
+def _check_words(prefix: str, family: Family) -> None:
+    """Raises PromptError for adult wording that the user or a family of theirs puts before a picture of a child."""
     from .minors import adult_words
 
     if words := adult_words(prefix):
         raise PromptError(f"A child or teenager is in the picture; take {words[0]!r} out of the prefix.")
+    if words := adult_words(", ".join([*family.prefix, *family.suffix])):
+        raise PromptError(
+            f"A child or teenager is in the picture; take {words[0]!r} out of the family {family.name!r}."
+        )
 
 
-def _positive(analysis: ImageAnalysis, frame: Frame, options: RenderOptions, keep: Keep) -> str:
+def _positive(analysis: ImageAnalysis, phrases: list[Phrase], frame: Frame, options: RenderOptions, keep: Keep) -> str:
     """The whole prompt. Raises NothingToSay, unless the user's prefix is all that fits."""
-    from .found import found
     from .prose import write_prose
     from .sentences import caption_sentences
     from .tags import write_tags
 
-    phrases = found(analysis, frame.family, options, keep)
-    if frame.family.form == "tags":
-        prompt = write_tags(phrases, frame, options.emphasis)
-    else:
+    told = any(phrase.slot not in ("rating", "source") for phrase in phrases)
+    if frame.family.form == "prose":
         prompt = write_prose(analysis, phrases, frame, options, keep)
+    else:
+        prompt = write_tags(phrases, frame, options.emphasis) if told else ""
     if prompt:
         return prompt
-    if phrases and frame.prefix:
+    if told and frame.prefix:
         return frame.around("")
-    told = any(phrase.slot not in ("rating", "source") for phrase in phrases)
     if told or (options.look_at == "everything" and caption_sentences(analysis.caption, keep)):
         raise NothingToSay(f"Nothing that was found fits a budget of {frame.budget} tokens; raise the token budget.")
     if options.look_at == "everything":
@@ -142,7 +154,7 @@ def _negative(analysis: ImageAnalysis, family: Family, minor: bool, positive: st
         wanted.add("nsfw")
     names = booru_wording.FLAWS if family.vocabulary == "danbooru" else wording.FLAWS
     flaws = [names.get(flaw, flaw) for flaw in analysis.flaws.items]
-    animals = any(subject.kind in ("animal", "creature") for subject in analysis.subjects)
+    animals = any(subject.kind in ("animal", "creature") for subject in analysis.subjects) or _ANIMALS.search(positive)
     own = [*family.negative, *([] if animals else family.negative_without_animals)]
     words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *own, *map(escape, flaws))}
     return ", ".join(word for key, word in words.items() if key not in wanted)

@@ -5,16 +5,16 @@ Knows no family.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
 from . import wording
 from .analysis import ImageAnalysis, Subject
+from .faces import is_face
 from .families import Slot
 from .options import LookAt
-from .phrases import phrases_in
+from .phrases import phrases_in, words_of
 
 DETAILS: tuple[Slot, ...] = ("appearance", "clothing", "action")
 SUBJECT_SLOTS: tuple[Slot, ...] = ("count", "subject", "character", "series", *DETAILS)
@@ -26,9 +26,7 @@ SLOTS_OF: dict[LookAt, frozenset[Slot]] = {
 }
 LIMITS = {"tag": 40, "expression": 32, "known_character": 48, "mood": 24, "color": 24, "visible_text": 80, "where": 32}
 """The longest text of each kind that the schema lets a model write, in characters."""
-_PEOPLE = frozenset(
-    ("woman", "women", "man", "men", "girl", "girls", "boy", "boys", "person", "people", "child", "children")
-)
+PEOPLE_STEMS = words_of("woman man girl boy person child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Phrase:
 
 def free(slot: Slot, texts: Iterable[str], limit: int, subject: int = 0) -> Iterator[Phrase]:
     """The phrases in free text."""
-    return (Phrase(slot, phrase, subject) for text in texts for phrase in phrases_in(text, limit))
+    return (Phrase(slot, phrase, subject) for text in texts if not is_face(text) for phrase in phrases_in(text, limit))
 
 
 def fixed(slot: Slot, texts: Iterable[str]) -> Iterator[Phrase]:
@@ -97,6 +95,16 @@ def _phrases(texts: Iterable[str]) -> list[str]:
 
 def names_subject(text: str, analysis: ImageAnalysis) -> bool:
     """Whether a phrase about style speaks of who or what is in the picture."""
-    nouns = {noun_of(subject).rpartition(" ")[2] for subject in analysis.subjects}
-    names = {name.partition(" (")[0] for subject in analysis.subjects for name in phrases_in(subject.known_character)}
-    return bool((_PEOPLE | nouns).intersection(re.findall(r"\w+", text))) or any(name in text for name in names)
+    said = words_of(text)
+    if said & PEOPLE_STEMS:
+        return True
+    for subject in analysis.subjects:
+        nouns = {noun_of(subject).rpartition(" ")[2]}
+        if subject.kind not in ("person", "character"):  # their appearance begins with what they are
+            nouns |= {name.rpartition(" ")[2] for name in phrases_in("".join(subject.appearance[:1]))}
+        if any(words_of(noun) & said for noun in nouns):
+            return True
+        names = (name.partition(" (")[0] for name in phrases_in(subject.known_character))
+        if any(words_of(name) <= said for name in names if words_of(name)):
+            return True
+    return False

@@ -17,6 +17,9 @@ from .errors import PromptError
 Segment = tuple[str, float]
 """A run of text and its weight."""
 
+_NAMELESS_EMBEDDING = re.compile(r"(?<!\w)embedding:(?=[\s,:()]|$)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\[()]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_DEPTH = 64
 """Parentheses nested deeper than this are refused; ComfyUI itself recurses into each and fails near 1,000."""
 
@@ -79,6 +82,28 @@ def weighted(text: str, weight: float) -> str:
     if not text or weight == 1.0:
         return escape(text)
     return f"({escape(text)}:{weight:.4g})"
+
+
+def checked(text: str, what: str) -> str:
+    """Text in ComfyUI's own syntax, if it cannot change how what follows it is read. Raises PromptError, which calls it
+    `what`."""
+    level = 0
+    for character in _ESCAPED.sub("", text):
+        level += (character == "(") - (character == ")")
+        if level < 0:
+            break
+    if level:
+        raise PromptError(
+            rf"The parentheses of the {what} do not balance, which would change the weights of all that follows; "
+            r"close them, or write \( and \) for plain ones."
+        )
+    if _NAMELESS_EMBEDDING.search(text):
+        raise PromptError(f"The {what} has 'embedding:' without a name right after it; write 'embedding:name'.")
+    if _UNPRINTABLE.search(text):
+        raise PromptError(f"The {what} has control characters in it; type it again instead of pasting it.")
+    if not all(math.isfinite(weight) for _, weight in parse(text)):
+        raise PromptError(f"The {what} has a weight that is no finite number; use one from 0.8 to 1.3.")
+    return text
 
 
 def parse(text: str) -> list[Segment]:

@@ -55,13 +55,14 @@ def _choose(phrases: list[Phrase], frame: Frame) -> list[list[Phrase]]:
     """Phrases by their turns, chunk by chunk while they fit, in each in the order they were chosen."""
     family = frame.family
     left = _by_turns(phrases)
+    size = family.chunk if family.encoder == "clip" else frame.budget
     head, tail = frame.after_prefix(", ".join(family.prefix)), ", ".join(family.suffix)
     used = count_tokens(head, family.encoder)
     last = count_tokens(f", {tail}" if head else tail, family.encoder) if tail else 0
     free = 0 if head else 1  # of n tags n - 1 have a comma, unless something stands before them
     chunks: list[list[Phrase]] = []
     while left:
-        end = min(frame.budget, (used // family.chunk + 1) * family.chunk)
+        end = min(frame.budget, (used // size + 1) * size)
         chosen = _fill(left, end - used - last + free, family.encoder)
         if len(chosen) < len(left) and end < frame.budget:
             chosen = _fill(left, end - used + free, family.encoder)  # the suffix will stand in a later chunk
@@ -90,7 +91,7 @@ def _fill(phrases: list[Phrase], left: int, encoder: Encoder) -> list[Phrase]:
 def _fits(prompt: str, frame: Frame) -> bool:
     family = frame.family
     tokens = count_tokens(prompt, family.encoder)
-    if tokens <= family.chunk:
+    if family.encoder != "clip" or tokens <= family.chunk:
         return tokens <= frame.budget
     # a tag that moves to the next chunk leaves room behind it
     return tokens <= frame.budget and len(clip_chunks(prompt)) <= math.ceil(frame.budget / family.chunk)
@@ -139,7 +140,7 @@ def _uncut(tags: list[tuple[str, float]], frame: Frame) -> str:
     family = frame.family
     pieces: list[tuple[str, float] | str] = [*family.prefix, *tags, *family.suffix]
     prompt = frame.after_prefix(", ".join(map(_syntax, pieces)))
-    if count_tokens(prompt, family.encoder) <= family.chunk:
+    if family.encoder != "clip" or count_tokens(prompt, family.encoder) <= family.chunk:
         return prompt
     own = "".join(text for text, _ in parse(frame.after_prefix("x"))).count(",")
     while (at := cut_tag(prompt)) is not None and (number := _piece_at(at - own, pieces)) is not None:

@@ -19,25 +19,33 @@ from pathlib import Path
 
 from .catalogue import vocabulary_files
 from .errors import VocabularyFileError
+from .syntax import clean
 
 DATA = Path(__file__).with_name("data")
 GENERAL = "0"
 """Danbooru's category of tags that name nobody."""
-KAOMOJI = frozenset(
-    (
-        *("0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3"),
-        *("6_9", ">_o", "@_@", "^_^", "o_o", "u_u", "x_x", "|_|", "||_||"),
-    )
-)
-"""The tags whose underscores are a face's, as in https://github.com/jhc13/taggui (`KAOMOJIS`)."""
-EMOTICONS = frozenset((":d", ":o", ":p", ":q", ":t", ":<", ":>", ":3", ":/", ":|", ";d", ";)", ":)", ";p", ";o", "=3"))
-"""Tags that are faces without underscores; nothing of them acts in a prompt but what `escape` escapes."""
 SAID_BY_COUNT = frozenset(("woman", "women", "man", "men", "girl", "girls", "boy", "boys", "person"))
 """What the count tags say ("1girl"), and no tag else."""
 _LEADING = re.compile(r"^(?:an?|the|her|his|their|its|one|wearing|with|very|some|visible)\s+")
 _JOINING = re.compile(r"\s+(?:on|in|at|with|and|near|by|under|over|behind|from|against|beside|of|into|through|to)\s+")
-_ENDINGS = (("ies", "y"), ("es", ""), ("s", ""), ("", "s"))
-"""How a word may differ from a tag's: plural for singular, singular for plural."""
+_PLURALS = (("ies", "y"), ("es", ""), ("s", ""))
+"""How a plural may end where the tag is singular."""
+_PAIRS = frozenset(("boot", "braid", "ear", "earring", "eye", "glove", "shoe", "sleeve", "sock", "stocking", "wing"))
+"""What comes in pairs is tagged in the plural. (Of other words the plural may be another thing: "short", "brief".)"""
+_PLAIN_MODIFIERS = frozenset(
+    (
+        *("aqua", "beige", "black", "blue", "brown", "crimson", "cyan", "dark", "gold", "golden", "gray"),
+        *("green", "grey", "light", "navy", "orange", "pale", "pink", "purple", "red", "silver", "tan", "teal"),
+        *("violet", "white", "yellow", "big", "bright", "broad", "colorful", "deep", "dense", "empty", "high"),
+        *("huge", "large", "little", "long", "low", "narrow", "new", "old", "short", "small", "tall", "thick"),
+        *("thin", "tiny", "wide", "brick", "concrete", "cotton", "glass", "leather", "metal", "plastic"),
+        *("silk", "stone", "wood", "wooden", "woolen", "blurred", "blurry", "distant", "open", "single"),
+        *("simple"),
+    )
+)
+"""Words without which a noun is still the same thing: a "paper dragon" is no dragon."""
+_NOT_SO = re.compile(r"\b(?:no|not|non|without|missing|fake|toy|half|almost|like)\b")
+"""What makes a phrase mean something else than its other words."""
 _MOST_WORDS = 5
 
 
@@ -57,8 +65,9 @@ class Vocabulary:
 
     def canonical(self, phrase: str) -> str | None:
         """The tag that a phrase names, by itself, an alias, another number or another spelling; None for none."""
-        phrase = _LEADING.sub("", phrase)
-        for spelling in _spellings(phrase):
+        if phrase in self.tags:
+            return phrase
+        for spelling in _spellings(_LEADING.sub("", phrase)):
             if spelling in self.tags:
                 return spelling
             if spelling in self.aliases:
@@ -75,6 +84,8 @@ class Vocabulary:
             return [tag], True
         if _LEADING.sub("", phrase) in SAID_BY_COUNT:
             return [], True
+        if _NOT_SO.search(phrase):
+            return [], False
         parts = _JOINING.split(phrase)
         if len(parts) > 1:
             found = [self.tags_for(part) for part in parts]
@@ -83,7 +94,7 @@ class Vocabulary:
         if not 0 < len(modifiers) < _MOST_WORDS:
             return [], False
         known, unknown = self._modified(noun, modifiers)
-        if not known and (tag := self.canonical(noun)):
+        if not known and _PLAIN_MODIFIERS.issuperset(modifiers) and (tag := self.canonical(noun)):
             known = [tag]
         return known, not unknown
 
@@ -149,12 +160,12 @@ def _load(files: tuple[tuple[Path, int], ...]) -> Vocabulary:
 
 
 def _rows(file: Path) -> Iterator[tuple[str, list[str]]]:
-    """The general tags and their aliases in a user's CSV file."""
+    """The general tags and their aliases in a user's CSV file; nothing in them acts."""
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
             for row in csv.reader(lines):
-                if len(row) >= 2 and row[1].strip() == GENERAL:
-                    yield _spaced(row[0]), [_spaced(alias) for alias in "".join(row[3:4]).split(",") if alias.strip()]
+                if len(row) >= 2 and row[1].strip() == GENERAL and (tag := _spaced(row[0])):
+                    yield tag, list(filter(None, map(_spaced, "".join(row[3:4]).split(","))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VocabularyFileError(
             f"The vocabulary file {file} cannot be read ({error}); make it UTF-8 lines of "
@@ -163,7 +174,8 @@ def _rows(file: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _spaced(tag: str) -> str:
-    return tag.strip().lower().replace("_", " ")
+    """A tag as prompts have it; a comma would make it two."""
+    return clean(tag.replace("_", " ").replace(",", " ")).lower()
 
 
 def _spellings(phrase: str) -> Iterator[str]:
@@ -174,6 +186,8 @@ def _spellings(phrase: str) -> Iterator[str]:
         yield phrase
     elif " " in phrase:
         yield phrase.replace(" ", "-")
-    for ending, other in _ENDINGS:
+    for ending, other in _PLURALS:
         if phrase.endswith(ending) and len(phrase) > len(ending) + 2:
             yield phrase.removesuffix(ending) + other
+    if phrase.rpartition(" ")[2] in _PAIRS:
+        yield phrase + "s"

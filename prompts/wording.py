@@ -11,7 +11,12 @@ NUMBERS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
 )  # fmt: skip
-PLURALS = {"woman": "women", "man": "men", "person": "people", "child": "children", "food": "dishes"}
+PLURALS = {
+    "woman": "women", "man": "men", "person": "people", "child": "children", "food": "dishes", "wolf": "wolves",
+    "leaf": "leaves", "knife": "knives", "loaf": "loaves", "calf": "calves", "mouse": "mice", "goose": "geese",
+    "foot": "feet", "tooth": "teeth", "sheep": "sheep", "deer": "deer", "fish": "fish", "aircraft": "aircraft",
+    "bread": "breads", "fruit": "fruits", "potato": "potatoes", "tomato": "tomatoes", "hero": "heroes",
+}  # fmt: skip
 
 SHOTS: dict[Shot, str] = {
     "extreme close-up": "extreme close-up",
@@ -143,6 +148,20 @@ def counted(noun: str, count: int) -> str:
     """The noun for so many: "woman", "two women", "three teenage girls"."""
     if count == 1:
         return noun
-    head, _, last = noun.rpartition(" ")
-    plural = PLURALS.get(last, last + "s")
-    return f"{NUMBERS[count] if count < len(NUMBERS) else 'many'} {f'{head} {plural}' if head else plural}"
+    what, of, rest = noun.partition(" of ")
+    head, space, last = what.rpartition(" ")
+    number = NUMBERS[count] if count < len(NUMBERS) else "many"
+    return f"{number} {head}{space}{_plural(last)}{of}{rest}"
+
+
+def _plural(word: str) -> str:
+    """The plural of an English noun; a word in -s is one already, as far as a prompt is concerned."""
+    if word in PLURALS:
+        return PLURALS[word]
+    if word.endswith("s") and not word.endswith("ss"):
+        return "buses" if word == "bus" else word
+    if word.endswith(("ss", "x", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}s"

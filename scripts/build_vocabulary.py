@@ -25,8 +25,9 @@ SERIES = {"kancolle", "fate", "pokemon", "jojo", "idolmaster", "digimon"}
 PLAIN_QUALIFIERS = {"symbol", "weapon", "object", "clothing", "clothes", "creature", "shape", "flower", "fruit"}
 """Words in parentheses that are names of series, too, and yet mean what they say."""
 NEVER = re.compile(
-    r"\b(?:toddlercon|lolicon|shotacon|loli|shota|rap(?:e|ed|ist)|molestation|bestiality|incest|twincest|guro|"
-    r"child(?:ren)? .*sex|necrophilia|scat|non-consensual)\b"
+    r"\b(?:toddlercon|lolicon|shotacon|loli|shota|rap(?:e|ed|ist)|molestation|chikan|bestiality|horse penis|incest|"
+    r"twincest|guro|child on child|child(?:ren)? .*sex|training bra|forced orgasm|instant loss|public use|"
+    r"necrophilia|scat|non-consensual)\b"
 )
 """What no prompt of ours says, whoever draws it."""
 OUT = Path(__file__).resolve().parents[1] / "prompts" / "data" / "danbooru_tags.txt.gz"

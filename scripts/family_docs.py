@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from img2prompt.prompts import Family, family_names, load_family, read_analysis, render
+from img2prompt.prompts import Family, load_family, read_analysis, render
+from img2prompt.prompts.catalogue import FAMILIES
 from img2prompt.prompts.chunks import clip_chunks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +40,8 @@ EXAMPLE_HEAD = """
 
 The analysis is [`examples/astronaut.json`](examples/astronaut.json), written by hand as the model would fill it in.
 Each prompt below is `img2prompt render docs/examples/astronaut.json --family …`, without any further option. Where CLIP
-reads it in more than one chunk, the chunks are counted.
+reads it in more than one chunk, the chunks are counted: the first has what tells most, each is in the family's order,
+and `(tag:1.0)`, which changes no weight, keeps a tag from being cut where a chunk ends.
 """
 
 
@@ -97,8 +99,7 @@ def example(family: Family) -> str:
 
 def page() -> str:
     """The whole page."""
-    names = [*ORDER, *(name for name in family_names() if name not in ORDER)]
-    families = [load_family(name) for name in names]
+    families = [load_family(FAMILIES / f"{name}.toml") for name in ORDER]  # not the developer's own
     parts = [
         HEAD + "\n".join(map(facts_row, families)),
         *map(section, families),

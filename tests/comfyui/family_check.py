@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from img2prompt.prompts import ImageAnalysis, NothingToSay, Prompt, clean, count_tokens, escape, load_family, render
-from img2prompt.prompts.booru import FACES
 from img2prompt.prompts.chunks import clip_chunks, cut_tag
+from img2prompt.prompts.faces import FACES
 from img2prompt.prompts.families import Family
 from img2prompt.prompts.minors import adult_words, shows_minor
 from img2prompt.prompts.phrases import key_of
@@ -84,10 +84,12 @@ def wrongs(analysis: ImageAnalysis, family: Family, prompt: Prompt, read: Callab
         yield from wrong_chunks(family, prompt)
     elif escape(text) != prompt.positive:
         yield "more than one segment"
+    if not text.endswith(", ".join(family.suffix)):
+        yield "the suffix"
     if family.form == "tags":
         yield from wrong_tags(family, text.split(", "))
     if shows_minor(analysis):
-        if adult_words(text) or family.rating.get("general", "") not in text:
+        if adult_words(text) or (family.rating and family.rating["general"] not in text.split(", ")):
             yield "not for all ages"
         if family.negative and "nsfw" not in prompt.negative.split(", "):
             yield "the negative of a child's picture"

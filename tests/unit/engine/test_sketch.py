@@ -91,7 +91,7 @@ def test_it_never_names_what_it_cannot_see(photo: str) -> None:
     ids=["another answer", "two pictures", "no picture"],
 )
 def test_other_requests_are_refused_with_the_next_step(request_: Request[ImageAnalysis]) -> None:
-    with pytest.raises(Refused, match=r"sketch engine only makes the analysis of one picture.*set an endpoint"):
+    with pytest.raises(Refused, match=r"sketch engine measures colours and light in one picture.*set an endpoint"):
         asyncio.run(SketchBackend().answer(request_))
 
 

@@ -37,7 +37,9 @@ def test_there_are_four() -> None:
         ([{"count": 6}], ["6+girls"]),
         ([{"count": 20, "gender": "male"}, {"kind": "animal", "appearance": ["dog"]}], ["6+boys", "dog"]),
         ([{"kind": "animal", "appearance": ["cat"]}], ["no humans", "cat"]),
-        ([{"kind": "robot"}], ["no humans", "robot"]),
+        ([{"kind": "robot", "gender": "not applicable"}], ["no humans", "robot"]),
+        ([{"kind": "robot"}], ["1girl", "solo", "robot"]),
+        ([{"kind": "creature", "appearance": ["mermaid"]}], ["1girl", "solo", "mermaid"]),
         ([{"kind": "character", "gender": "unknown"}], ["1other", "solo"]),
         ([{"age": "child"}], ["1girl", "solo", "child"]),
         ([{"age": "elderly", "gender": "male"}], ["1boy", "solo", "old man"]),
@@ -71,7 +73,12 @@ def test_without_subjects_the_models_own_tags_count(seen: list[str], counted: li
         ({"tags": ["score_9", "source_anime", "rating_explicit", "masterpiece", "tree"]}, ["tree"]),
         ({"tags": ["woman", "a girl", "men", "tree"]}, ["tree"]),
         ({"tags": ["flobbert", "tree"]}, ["flobbert", "tree"]),
-        ({"setting": ["sitting on a wooden chair"]}, ["sitting", "wooden chair"]),
+        ({"setting": ["sitting on a wooden chair"]}, ["no humans", "sitting", "wooden chair"]),
+        ({"setting": ["beach"], "tags": ["woman"]}, ["beach"]),
+        ({"tags": ["watermark", "signature", "tree"]}, ["tree"]),
+        ({"tags": ["blurry", "tree"], "flaws": {"items": ["blur"]}}, ["tree"]),
+        ({"contrast": "high contrast", "tags": ["tree"]}, ["high contrast", "tree"]),
+        ({"palette": [{"name": "red", "role": "dominant"}, {"name": "teal", "role": "accent"}]}, ["red theme"]),
         ({"shot": "cowboy shot", "angle": "from below"}, ["cowboy shot", "from below"]),
         ({"view": "back", "tags": ["tree"]}, ["from behind", "tree"]),
         ({"medium": "watercolor"}, [r"watercolor \(medium\)"]),
@@ -87,7 +94,10 @@ def test_what_is_seen_becomes_danbooru_s_tags(fields: dict[str, Any], printed: l
 
 @pytest.mark.parametrize(
     ("unknown", "printed"),
-    [("keep", ["holding paper cup", "narrow alley", "flobbert"]), ("drop", ["holding cup", "alley"])],
+    [
+        ("keep", ["no humans", "holding paper cup", "narrow alley", "flobbert"]),
+        ("drop", ["no humans", "holding cup", "alley"]),
+    ],
 )
 def test_tags_that_danbooru_does_not_have_are_kept_or_dropped(unknown: str, printed: list[str]) -> None:
     found = analysis(setting=["narrow alley"], tags=["holding paper cup", "flobbert"])

@@ -91,6 +91,10 @@ def test_a_users_own_file(tmp_path: Path) -> None:
         ('"subject", "general"', '"subject", "subject"', "names a slot twice"),
         ('"subject", "general"', '"subject", "nose"', r"order\.1 is wrong"),
         ('"subject", "general"', '"rating", "subject"', "must name the slot 'rating' if, and only if"),
+        ("budget = 75", 'budget = 75\nprefix = ["(open"]', "do not balance"),
+        ("budget = 75", 'budget = 75\nnegative = ["embedding: x"]', "without a name"),
+        ("budget = 75", 'budget = 75\nsuffix = ["a\\u0000"]', "control characters"),
+        ("budget = 75", "budget = 75\nx = " + "[" * 5000, "not valid TOML"),
         ('["community practice"]', "[]", r"sources\.form is wrong"),
         ("form = [", "colour = [", r"sources\.colour.* is wrong"),
         ("[sources]", '[source]\ncartoon = "x"\n[sources]', "must name the slot 'source' if"),
@@ -117,7 +121,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_family_in_the_users_folder_is_listed_and_read_again_when_it_changes(own_folder: Path) -> None:
-    (own_folder / "mine.toml").write_text(GOOD)
+    (own_folder / "mine.toml").write_text(GOOD, encoding="utf-8-sig")
     assert "mine" in family_names()
     assert load_family("mine").budget == 75
     before = family_version("mine")
@@ -134,8 +138,12 @@ def test_a_family_in_the_users_folder_is_listed_and_read_again_when_it_changes(o
 def test_a_broken_family_in_the_users_folder_is_listed_and_says_what_is_wrong(own_folder: Path) -> None:
     (own_folder / "mine.toml").write_text(GOOD.replace("budget = 75", ""))
     (own_folder / ".hidden.toml").write_text("")
+    (own_folder / "folder.toml").mkdir()
+    (own_folder / "dead.toml").symlink_to(own_folder / "nowhere.toml")
     assert {"mine", "sdxl"} <= set(family_names())
-    assert ".hidden" not in family_names()
+    assert not {".hidden", "folder", "dead"} & set(family_names())
+    with pytest.raises(UnknownFamily):
+        load_family("x" * 5000)
     with pytest.raises(FamilyFileError, match="budget is wrong"):
         load_family("mine")
 

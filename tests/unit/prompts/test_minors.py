@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from img2prompt.prompts import PromptError, RenderOptions, render
+from img2prompt.prompts import PromptError, RenderOptions, load_family, render
+from img2prompt.prompts.minors import DATA, adult_words, says_minor
+from img2prompt.prompts.vocabulary import vocabulary
 from img2prompt.tests.unit.prompts.examples import analysis, style, subject
 
 FAMILIES = ("sdxl", "flux1")
@@ -20,6 +23,12 @@ CHILD_SIGNS = [
     {"tags": ["chi\u200bld"]},
     {"setting": ["14 years old"]},
     {"subjects": [subject(appearance=["14-year-old"])]},
+    {"caption": "A ten-year-old boy."},
+    {"caption": "A boy aged 12."},
+    {"caption": "High school students."},
+    {"caption": "A little blonde girl."},
+    {"tags": ["kindergarten uniform"]},
+    {"tags": ["小女孩"]},
 ]
 
 
@@ -48,3 +57,42 @@ def test_with_a_child_the_negative_says_so_and_the_prefix_may_not_be_adult() -> 
 def test_without_a_child_the_analysis_is_rendered_as_it_is(family: str) -> None:
     found = render(analysis(caption="A nude statue.", tags=["nude"], rating="questionable"), family)
     assert "nude" in found.positive.lower()
+
+
+def test_every_adult_tag_of_the_vocabulary_is_withheld_from_a_child() -> None:
+    listed = (DATA / "adult_tags.txt").read_text(encoding="utf-8").split()
+    assert len(listed) > 500
+    tags = (DATA / "adult_tags.txt").read_text(encoding="utf-8").splitlines()
+    assert set(tags) <= vocabulary().tags
+    assert [tag for tag in tags if not adult_words(tag)] == []
+    child = analysis(subjects=[subject(age="child", action=["fingering", "paizuri"])], tags=["handjob", "tree"])
+    for family in ("noobai", "pony", "sdxl", "flux1"):
+        prompt = render(child, family).positive.lower()
+        assert "tree" in prompt
+        assert not re.search("fingering|paizuri|handjob", prompt)
+
+
+def test_a_tag_of_the_users_vocabulary_that_means_a_child_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2PROMPT_SETTINGS", str(tmp_path / "settings.toml"))
+    (tmp_path / "vocabulary").mkdir()
+    (tmp_path / "vocabulary" / "mine.csv").write_text('loli,0,9,"slender build"\n')
+    found = analysis(subjects=[subject(appearance=["slender build"])], tags=["nude"], rating="explicit")
+    prompt = render(found, "noobai").positive
+    assert "safe" in prompt.split(", ")
+    assert not re.search("nude|explicit", prompt)
+
+
+def test_a_family_may_not_say_adult_words_beside_a_child() -> None:
+    family = load_family("sdxl").model_copy(update={"prefix": ["nsfw"]})
+    assert render(analysis(subjects=[subject()]), family).positive.startswith("nsfw")
+    with pytest.raises(PromptError, match="take 'nsfw' out of the family 'sdxl'"):
+        render(analysis(subjects=[subject(age="child")]), family)
+
+
+@pytest.mark.parametrize(
+    "text", ["a young man and a girl in her twenties", "small woman", "age 34", "twenty years old"]
+)
+def test_a_grown_person_is_no_child(text: str) -> None:
+    assert not says_minor([text])

@@ -11,6 +11,7 @@ from img2prompt.prompts import (
     PromptError,
     RenderOptions,
     count_tokens,
+    family_names,
     load_family,
     parse,
     render,
@@ -173,7 +174,7 @@ def test_a_negative_budget_is_refused(budget: int) -> None:
         render(CAFE, "sdxl", RenderOptions(token_budget=budget))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", family_names())
 @pytest.mark.parametrize(
     ("found", "options"),
     [

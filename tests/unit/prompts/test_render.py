@@ -95,7 +95,7 @@ def test_what_the_sketch_engine_finds_makes_a_prompt(family: str) -> None:
             [],
             "blurry, deformed, low resolution, watermark, text, extra fingers",
         ),
-        (["noise"], ["blurry", "watermark"], "deformed, low resolution, noisy"),
+        (["noise"], ["blurry", "watermark"], "deformed, low resolution, watermark, noisy"),
     ],
 )
 def test_the_negative_is_the_familys_and_the_flaws_seen(flaws: list[str], tags: list[str], negative: str) -> None:

@@ -19,8 +19,8 @@ from img2prompt.prompts import (
     parse,
     render,
 )
-from img2prompt.prompts.booru import FACES
 from img2prompt.prompts.chunks import cut_tag
+from img2prompt.prompts.faces import FACES
 from img2prompt.prompts.families import Family
 from img2prompt.prompts.keep import Keep
 from img2prompt.prompts.minors import adult_words, shows_minor

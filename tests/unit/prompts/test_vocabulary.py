@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from img2prompt.prompts import VocabularyFileError, booru_wording
-from img2prompt.prompts.vocabulary import KAOMOJI, vocabulary
+from img2prompt.prompts.faces import KAOMOJI
+from img2prompt.prompts.vocabulary import vocabulary
 
 
 def test_what_ships() -> None:
@@ -56,7 +57,15 @@ def test_every_fixed_wording_is_a_tag(table: str) -> None:
         ("holding paper cup", ["holding cup"], False),
         ("black dress and white gloves", ["black dress", "white gloves"], True),
         ("quizzical flobbert", [], False),
-        ("quizzical hat", ["hat"], False),
+        ("quizzical hat", [], False),
+        ("narrow alley", ["alley"], False),
+        ("not smiling", [], False),
+        ("without glasses", [], False),
+        ("toy gun", [], False),
+        ("short", [], False),
+        ("trainer", [], False),
+        ("gloves", ["gloves"], True),
+        ("glove", ["gloves"], True),
         ("", [], False),
     ],
 )
@@ -107,6 +116,18 @@ def test_a_user_adds_tags_and_aliases_in_tagcomplete_s_form(own_folder: Path) ->
     assert words.canonical("hatsune miku") is None  # a character, no general tag
     (own_folder / "danbooru.csv").unlink()
     assert vocabulary().canonical("flobbert") is None
+
+
+def test_nothing_in_a_users_file_acts(own_folder: Path) -> None:
+    (own_folder / "mine.csv").write_text(
+        '<lora:x:1> embedding:evil,0,5,"tiny hat"\n"a, b (c",0,1\n,0,1\n', encoding="utf-8-sig"
+    )
+    (own_folder / "dead.csv").symlink_to(own_folder / "nowhere.csv")
+    (own_folder / "._mine.csv").write_bytes(b"\xff\xfe")
+    words = vocabulary()
+    assert words.canonical("tiny hat") == "evil"
+    assert words.canonical("a b (c") == "a b (c"
+    assert "" not in words.tags
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b'"' + b"x" * 200_000])
