@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from ..prompts.analysis import Color, ImageAnalysis
 from ..prompts.request import Answer, Request
 from .backend import Report, Status
@@ -33,16 +35,8 @@ class SketchBackend:
 
     async def answer(self, request: Request[Answer]) -> Answer:
         """Measure the request's picture; its instruction and sampling change nothing. Raises Refused, PictureError."""
-        if issubclass(request.answer, ImageAnalysis) and request.answer is not ImageAnalysis:
-            raise Refused(
-                "The sketch engine does not write in Danbooru's tags; turn closed_vocabulary off, or set an endpoint "
-                "or a model, and IMG2PROMPT_ENGINE=auto."
-            )
         if request.answer is not ImageAnalysis or len(request.pictures) != 1:
-            raise Refused(
-                "The sketch engine measures colours and light in one picture at a time and can write nothing else; set "
-                "an endpoint or a model, and IMG2PROMPT_ENGINE=auto, for that."
-            )
+            raise Refused(_refusal(request.answer))
         from ..prompts.look import measure
 
         look = await asyncio.to_thread(measure, request.pictures[0])
@@ -64,6 +58,18 @@ class SketchBackend:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _refusal(answer: type[BaseModel]) -> str:
+    if answer is not ImageAnalysis and issubclass(answer, ImageAnalysis):
+        return (
+            "The sketch engine does not write in Danbooru's tags; turn closed_vocabulary off, or set an endpoint or a "
+            "model, and IMG2PROMPT_ENGINE=auto."
+        )
+    return (
+        "The sketch engine measures colours and light in one picture at a time and can write nothing else; set an "
+        "endpoint or a model, and IMG2PROMPT_ENGINE=auto, for that."
+    )
 
 
 def sketch(look: Look) -> ImageAnalysis:
