@@ -44,9 +44,12 @@ def write_tags(phrases: list[Phrase], frame: Frame, emphasis: Emphasis) -> str:
     while chunks:
         printed = [phrase for chunk in chunks for phrase in _printed(chunk, frame.family)]
         prompt = _uncut([(phrase.text, EMPHASIS if phrase.slot in stressed else 1.0) for phrase in printed], frame)
+        if len(chunks) > 1 and frame.family.encoder == "clip" and len(clip_chunks(prompt)) < len(chunks):
+            chunks[-2:] = [[*chunks[-2], *chunks[-1]]]  # all of it is read at once: one order for all
+            continue
         if _fits(prompt, frame):
             return prompt
-        chunks[-1].pop()  # the sum below is exact but for a comma that merges with what it follows
+        chunks[-1].pop()  # what `_fill` sums up may be short by what merges or moves to the next chunk
         chunks = [chunk for chunk in chunks if chunk]
     return ""
 
@@ -66,6 +69,7 @@ def _choose(phrases: list[Phrase], frame: Frame) -> list[list[Phrase]]:
         chosen = _fill(left, end - used - last + free, family.encoder)
         if len(chosen) < len(left) and end < frame.budget:
             chosen = _fill(left, end - used + free, family.encoder)  # the suffix will stand in a later chunk
+            chosen = _topped_up(chosen, left, frame, *((head, end) if not chunks else ("", end - used)))
         chunks.append(chosen)
         if end >= frame.budget:
             break
@@ -81,10 +85,34 @@ def _fill(phrases: list[Phrase], left: int, encoder: Encoder) -> list[Phrase]:
     for phrase in phrases:
         if phrase.text.count(" ") + 2 > left:
             continue  # a word has a token at least
-        cost = count_tokens(f"{escape(phrase.text)},", encoder)
+        # the comma by itself: after a sign such as ")" it may be one token with it, but not where a chunk ends
+        cost = count_tokens(escape(phrase.text), encoder) + 1
         if cost <= left:
             chosen.append(phrase)
             left -= cost
+    return chosen
+
+
+def _topped_up(chosen: list[Phrase], others: list[Phrase], frame: Frame, before: str, size: int) -> list[Phrase]:
+    """The phrases of a chunk that another follows, with what the sums left room for.
+
+    Else the next chunk's first tag would be read in this one, out of the family's order.
+    """
+    family = frame.family
+
+    def room(phrases: list[Phrase]) -> int:
+        texts = [before, *(escape(phrase.text) for phrase in _printed(phrases, family))]
+        return size - count_tokens(", ".join(filter(None, texts)) + ",", family.encoder)
+
+    left = room(chosen)
+    for phrase in others:
+        if left <= 0:
+            break
+        if phrase not in chosen and count_tokens(escape(phrase.text), family.encoder) <= left:
+            more = [*chosen, phrase]
+            after = room(more)
+            if after >= 0 or (after == -1 and _printed(more, family)[-1].text[-1].isalnum()):  # a comma may stand alone
+                chosen, left = more, after
     return chosen
 
 

@@ -8,14 +8,28 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from random import Random
 
-from img2prompt.prompts import ImageAnalysis, NothingToSay, Prompt, clean, count_tokens, escape, load_family, render
+from img2prompt.prompts import (
+    ImageAnalysis,
+    NothingToSay,
+    Prompt,
+    RenderOptions,
+    clean,
+    count_tokens,
+    escape,
+    load_family,
+    render,
+)
 from img2prompt.prompts.chunks import clip_chunks, cut_tag
 from img2prompt.prompts.faces import FACES
 from img2prompt.prompts.families import Family
+from img2prompt.prompts.found import found
+from img2prompt.prompts.keep import Keep
 from img2prompt.prompts.minors import adult_words, shows_minor
 from img2prompt.prompts.phrases import key_of
+from img2prompt.prompts.slots import DETAILS, SUBJECT_SLOTS
 from img2prompt.scripts.comfyui import COMFYUI
 from img2prompt.tests.unit.prompts.strategies import ACTIVE, WORDS, answer
 
@@ -88,6 +102,7 @@ def wrongs(analysis: ImageAnalysis, family: Family, prompt: Prompt, read: Callab
         yield "the suffix"
     if family.form == "tags":
         yield from wrong_tags(family, text.split(", "))
+        yield from wrong_order(analysis, family, prompt)
     if shows_minor(analysis):
         if adult_words(text) or (family.rating and family.rating["general"] not in text.split(", ")):
             yield "not for all ages"
@@ -101,6 +116,22 @@ def wrong_chunks(family: Family, prompt: Prompt) -> Iterator[str]:
         yield "a tag is cut"
     if len(clip_chunks(prompt.positive)) > math.ceil(family.budget / family.chunk):
         yield "too many chunks"
+
+
+def wrong_order(analysis: ImageAnalysis, family: Family, prompt: Prompt) -> Iterator[str]:
+    """What is not in the family's order, which begins anew at most once a chunk; what belongs to one subject stands
+    together."""
+    together = DETAILS if family.vocabulary == "danbooru" else SUBJECT_SLOTS
+    together_at = min(family.order.index(slot) for slot in together if slot in family.order)
+    place: dict[str, int] = {}
+    for phrase in found(analysis, family, RenderOptions(), Keep.of((), shows_minor(analysis))):
+        if phrase.slot in family.order:  # the caption's clauses may stand in for tags
+            at = together_at if phrase.slot in together else family.order.index(phrase.slot)
+            place.setdefault(phrase.text, at)
+    chunks = clip_chunks(prompt.positive)
+    places = [place[tag] for tag in "".join(chunks).split(", ") if tag in place]
+    if sum(after < before for before, after in pairwise(places)) > len(chunks) - 1:
+        yield "the order"
 
 
 def wrong_tags(family: Family, tags: list[str]) -> Iterator[str]:
