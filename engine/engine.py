@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sized
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,8 +28,7 @@ PREPARE_THREADS = max(2, min(4, os.cpu_count() or 2))
 """Threads that make and encode pictures. Both share them first come, first served, so that pictures are not made faster
 than they are encoded; Pillow lets go of the GIL while it works."""
 STOP_TIMEOUT_S = 30.0
-INTERRUPT_POLL_S = 0.2
-"""Windows delivers Ctrl-C only between waits."""
+WAIT_POLL_S = 0.01
 
 
 class Engine:
@@ -166,10 +166,15 @@ def _numbered(index: int, total: int | None) -> Iterator[None]:
 
 
 def _wait(future: Future[Result]) -> Result:
-    """The future's result. Ctrl-C here cancels it."""
+    """The future's result. Ctrl-C here cancels it.
+
+    Polled without a lock: Ctrl-C within one of the future's own would leave it locked, and the engine's thread waiting.
+    """
+    finished: list[Future[Result]] = []
+    future.add_done_callback(finished.append)
     try:
-        while not futures.wait([future], timeout=INTERRUPT_POLL_S).done:
-            pass
+        while not finished:
+            time.sleep(WAIT_POLL_S)
         return future.result()
     except futures.CancelledError as error:
         raise NoEngine("The engine was stopped before it had answered; ask again.") from error

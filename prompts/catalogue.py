@@ -4,6 +4,7 @@ without loading pydantic. The user's own go before those of the same name that c
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +19,13 @@ def user_folder() -> Path:
     The folder of the settings file where `IMG2PROMPT_SETTINGS` names one, else the system's folder for such things.
     """
     named = os.environ.get("IMG2PROMPT_SETTINGS")
-    return Path(named).parent if named else Path(platformdirs.user_config_dir("img2prompt", appauthor=False))
+    return Path(named).parent if named else _system_folder(*map(os.environ.get, ("XDG_CONFIG_HOME", "HOME", "APPDATA")))
+
+
+@lru_cache(maxsize=8)
+def _system_folder(*_environment: str | None) -> Path:
+    """The system's folder, found once for each environment: it is asked for several times a prompt."""
+    return Path(platformdirs.user_config_dir("img2prompt", appauthor=False))
 
 
 def family_names() -> tuple[str, ...]:
