@@ -75,7 +75,8 @@ def shows_minor(analysis: ImageAnalysis, *more: str) -> bool:
 
 def minor_words(analysis: ImageAnalysis) -> list[str]:
     """The words by which an analysis's free text points to a child or teenager, as they stand there, none twice."""
-    return list(dict.fromkeys(_MINOR.findall(_plain(_APART.join(_texts(analysis))).lower())))
+    text = _plain(_APART.join(_texts(analysis))).lower()
+    return list(dict.fromkeys([*_MINOR.findall(text), *_MINOR_CJK.findall(text)]))
 
 
 def says_minor(texts: Iterable[str]) -> bool:

@@ -40,14 +40,12 @@ def write_prose(
     page = _Page(frame, phrases)
     topics = groupby(_in_order(phrases, frame.family.order), key=_topic)
     about = [(topic, list(some)) for (topic, _), some in topics]
-    if options.emphasis == "style":
-        about.sort(key=lambda part: part[0] != "style")
-    first = [part for part in about if part[0] == "style"] if options.emphasis == "style" else []
+    first = [part for part in about if part[0] == options.emphasis == "style"]
     _add_topics(page, first, keep)
     if options.look_at == "everything":
         page.add_all(caption_sentences(analysis.caption, keep))
     page.told = set(page.said)
-    _add_topics(page, about[len(first) :], keep)
+    _add_topics(page, [part for part in about if part not in first], keep)
     body = page.text()
     return frame.around(body) if body else ""
 

@@ -64,7 +64,8 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
     minor = shows_minor(analysis, options.prefix)
     keep = Keep.of(options.leave_out, minor)
     phrases = found(analysis, family, options, keep)
-    if not minor and says_minor(phrase.text for phrase in phrases):  # by a tag that the user's vocabulary has
+    # by a tag that the user's vocabulary has; writing seen in the picture describes nobody
+    if not minor and says_minor(phrase.text for phrase in phrases if phrase.slot != "text"):
         minor, keep = True, Keep.of(options.leave_out, minor=True)
         phrases = found(analysis, family, options, keep)
     if minor:

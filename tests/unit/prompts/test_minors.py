@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from img2prompt.prompts import PromptError, RenderOptions, load_family, render
-from img2prompt.prompts.minors import DATA, adult_words, says_minor
+from img2prompt.prompts.minors import DATA, adult_words, minor_words, says_minor
 from img2prompt.prompts.vocabulary import vocabulary
 from img2prompt.tests.unit.prompts.examples import analysis, style, subject
 
@@ -96,3 +96,16 @@ def test_a_family_may_not_say_adult_words_beside_a_child() -> None:
 )
 def test_a_grown_person_is_no_child(text: str) -> None:
     assert not says_minor([text])
+
+
+@pytest.mark.parametrize("words", ["Two kids.", "A boy aged 12.", "小女孩"])
+def test_the_words_that_tell_of_a_child_are_found_as_they_stand(words: str) -> None:
+    assert minor_words(analysis(caption=words))
+    assert says_minor(minor_words(analysis(caption=words)))
+
+
+@pytest.mark.parametrize("family", ["flux1", "noobai"])
+def test_writing_in_the_picture_describes_nobody(family: str) -> None:
+    seen = [{"text": "KIDS MENU", "where": "wall"}]
+    found = analysis(caption="A nude statue.", tags=["nude"], visible_text=seen, rating="questionable")
+    assert "nude" in render(found, family).positive.lower()
