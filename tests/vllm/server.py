@@ -73,6 +73,13 @@ class VllmServer:
         """Requests that run or wait in it now."""
         return int(self.metric("vllm:num_requests_running") + self.metric("vllm:num_requests_waiting"))
 
+    def answered(self) -> int:
+        """Requests that it has answered to their end since its start."""
+        try:
+            return int(self.metric("vllm:request_success_total"))
+        except KeyError:  # before the first
+            return 0
+
     def stop(self) -> None:
         """End it with all its processes; idempotent."""
         self.process.stop()
