@@ -111,7 +111,7 @@ def _engine(settings: Settings, *, start: bool) -> list[Finding]:
     except Img2PromptError as error:
         return [Finding("engine", "failed", str(error))]
     finally:
-        engine.stop()
+        engine.close()
 
 
 def _ask(engine: Engine) -> list[Finding]:

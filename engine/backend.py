@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..prompts.request import Answer, Request
+from .room import Room
 
 Report = Callable[[str], None]
 """Takes one line about how far a start is, "" when it is over; called on the engine's thread, so it must be quick."""
@@ -24,6 +25,12 @@ class Status:
     """The base URL without any password, or ""."""
     detail: str
     """One plain sentence: how it stands now."""
+    phase: str = ""
+    """Of a managed engine: "stopped", "starting", "awake", "asleep" or "failed"; "" of the others."""
+    cache_hits: int = 0
+    """Requests of this process that were answered from the disk."""
+    cache_misses: int = 0
+    """Requests of this process for which the model was asked."""
 
 
 class Backend(Protocol):
@@ -32,6 +39,13 @@ class Backend(Protocol):
 
     name: str
     """ "endpoint", "managed" or "sketch"."""
+    room: Room
+    """Where its requests ask for room on the GPU; untouched by backends that have no GPU of their own."""
+
+    @property
+    def gpu_bytes(self) -> int:
+        """What it takes of this machine's GPU when it is awake, in bytes; 0 without a GPU of its own."""
+        ...
 
     async def ready(self, report: Report) -> None:
         """Get ready to answer; idempotent, never called twice at one time. Raises EngineError."""
@@ -50,6 +64,15 @@ class Backend(Protocol):
 
     def status(self) -> Status:
         """How it stands, without asking anybody: from any thread, at any time."""
+        ...
+
+    async def sleep(self) -> None:
+        """Give the GPU's memory back; requests in flight are kept and go on after the wake. Idempotent; nothing where
+        there is none to give. Raises EngineError."""
+        ...
+
+    async def stop(self) -> None:
+        """End the server for everybody on this machine, if it is ours; the next request starts it again. Idempotent."""
         ...
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ from .cache import AnswerCache, answer_key
 from .chat import UNFINISHED, Chat, prepare, question, read_reply, second_try, to_payload
 from .errors import AnswerCutOff, EngineError, Refused, SettingsError, UnknownModel, Unreachable
 from .refusals import BUSY, explain, unknown_model
+from .room import Room
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class ChatClient:
     """The backend that asks an endpoint. Use it on one event loop at a time."""
 
     name = "endpoint"
+    gpu_bytes = 0
 
     def __init__(
         self, settings: Settings, base_url: str, api_key: str = "", *, model: str | None = None, identity: str = ""
@@ -68,6 +70,7 @@ class ChatClient:
         self._wanted = settings.model if model is None else model
         self._where = identity or self.base_url
         self._cache = AnswerCache(settings.cache_dir / "answers.sqlite3") if settings.cache else None
+        self.room = Room()
         self._served: Served | None = None
         self._lost = False
         """Something failed in a way that may mean another server: `ready()` asks again who is there."""
@@ -113,6 +116,12 @@ class ChatClient:
             return Status(self.name, self._wanted, self.base_url, f"{self.base_url} has not been asked yet.")
         kind = "vLLM" if served.is_vllm else "an OpenAI-compatible server"
         return Status(self.name, served.model, self.base_url, f"{kind} at {self.base_url} serves {served.model}.")
+
+    async def sleep(self) -> None:
+        """Another's server: nothing of it is ours to put to sleep."""
+
+    async def stop(self) -> None:
+        """Another's server: it is not ours to end."""
 
     async def close(self) -> None:
         http = self._http

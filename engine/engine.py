@@ -20,6 +20,7 @@ from ..prompts.errors import Img2PromptError
 from ..prompts.request import Answer, Request
 from .backend import Backend, Report, Status
 from .errors import NoEngine
+from .room import Room
 from .settings import Settings
 
 Result = TypeVar("Result")
@@ -32,7 +33,7 @@ WAIT_POLL_S = 0.01
 
 
 class Engine:
-    """Asks one backend. Safe from any thread; starts on first use, and again after `stop()`."""
+    """Asks one backend. Safe from any thread; starts on first use, and again after `close()` or `stop()`."""
 
     def __init__(self, backend: Backend, settings: Settings) -> None:
         self.settings = settings
@@ -87,8 +88,34 @@ class Engine:
         """How the engine stands, without asking the model."""
         return self._backend.status()
 
+    @property
+    def room(self) -> Room:
+        """Where requests ask for room on the GPU, and whoever shares the GPU gives it."""
+        return self._backend.room
+
+    @property
+    def gpu_bytes(self) -> int:
+        """What the engine takes of this machine's GPU when it is awake, in bytes; 0 without a GPU of its own."""
+        return self._backend.gpu_bytes
+
+    def sleep(self) -> None:
+        """Give the GPU's memory back; blocks until that is done. Requests in flight go on after the next wake.
+
+        Nothing where nothing runs, or where the model is not on this machine's GPU. Raises EngineError.
+        """
+        _wait(self._running().submit(self._backend.sleep()))
+
+    def wake(self, report: Report | None = None) -> Status:
+        """Have the model on the GPU, starting its server where none runs; blocks. Raises EngineError."""
+        return self.ready(report)
+
     def stop(self) -> None:
-        """Cancel what runs, close the backend and end the thread; idempotent."""
+        """End the engine's server for everybody on this machine, and `close()`; the next request starts it again."""
+        _wait(self._running().submit(self._backend.stop()))
+        self.close()
+
+    def close(self) -> None:
+        """Cancel what runs, let go of the backend and end the thread; idempotent."""
         with self._lock:
             io, self._io = self._io, None
         if io is not None:

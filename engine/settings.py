@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name."""
     vllm: str = ""
     """The `vllm` program of the environment that vLLM lives in ("" = the one on PATH)."""
+    precision: Literal["auto", "bf16", "fp8", "w4a16"] = "auto"
+    """Managed: how the weights of a Qwen3-VL are stored; auto takes the best that fits the GPU."""
+    allowed_endpoints: tuple[str, ...] = ()
+    """Base URLs that a workflow may name besides `endpoint`; one on this machine may always be named."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """Instead of the request's own temperature; 0 = always the likeliest token."""
     max_pixels: int = Field(default=1_048_576, ge=65_536, le=16_777_216)
@@ -50,6 +54,8 @@ class Settings(BaseSettings):
     """The longest wait for one answer."""
     start_timeout_s: float = Field(default=1800.0, gt=0)
     """The longest wait for the managed vLLM to become ready; a first start downloads the checkpoint."""
+    idle_stop_s: float = Field(default=1800.0, gt=0)
+    """Managed: the server is stopped when nobody has asked it anything for so long."""
     max_model_len: int = Field(default=8192, ge=2048)
     """Managed: the context, in tokens."""
     kv_cache_gib: float = Field(default=1.25, gt=0)
@@ -57,7 +63,10 @@ class Settings(BaseSettings):
     model, so 1.125 GiB for 8,192 tokens."""
     cache: bool = True
     """Keep answers on disk, so that the same question about the same picture is asked once."""
+    cache_mib: int = Field(default=256, ge=1)
+    """The most that kept answers may take on disk; those not used for longest go first."""
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("img2prompt", appauthor=False)))
+    """Holds the answers, and in `engines/` what runs: programs share an engine when they share this folder."""
 
     @classmethod
     def settings_customise_sources(

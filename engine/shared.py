@@ -26,10 +26,10 @@ def shared_engine() -> Engine:
             return _engine
         old, _engine = _engine, Engine(choose_backend(settings), settings)
         new = _engine
-    atexit.register(new.stop)
+    atexit.register(new.close)
     if old is not None:
-        old.stop()
-        atexit.unregister(old.stop)
+        old.close()
+        atexit.unregister(old.close)
     return new
 
 

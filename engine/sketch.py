@@ -15,6 +15,7 @@ from ..prompts.analysis import Color, ImageAnalysis
 from ..prompts.request import Answer, Request
 from .backend import Report, Status
 from .errors import Refused
+from .room import Room
 
 if TYPE_CHECKING:
     from ..prompts.look import Look
@@ -29,6 +30,10 @@ class SketchBackend:
     """Answers requests for one picture's ImageAnalysis by measuring it, in about 0.1 s a picture."""
 
     name = "sketch"
+    gpu_bytes = 0
+
+    def __init__(self) -> None:
+        self.room = Room()
 
     async def ready(self, report: Report) -> None:
         """Nothing needs to start."""
@@ -55,6 +60,12 @@ class SketchBackend:
             detail="The sketch engine uses no model: it names colours, darkness and symmetry, and sees no subjects; "
             "set IMG2PROMPT_ENDPOINT, or IMG2PROMPT_MODEL with vLLM, for a full analysis.",
         )
+
+    async def sleep(self) -> None:
+        """Nothing to give back."""
+
+    async def stop(self) -> None:
+        """Nothing to end."""
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -43,7 +43,7 @@ def make_engine(server: SeeingServer, tmp_path: Path) -> Iterator[MakeEngine]:
 
     yield make
     for engine in made:
-        engine.stop()
+        engine.close()
 
 
 @pytest.fixture

@@ -229,15 +229,15 @@ def test_the_backend_gets_ready_once_at_a_time_and_tells(until: Until) -> None:
     errors = [type(batch.exception(20)) for batch in batches]
     assert errors == [StartFailed, Unreachable, Unreachable]
     assert said == ["starting", "starting", "", "starting", ""]
-    engine.stop()
-    engine.stop()
+    engine.close()
+    engine.close()
     assert backend.closes == 1
 
 
 def test_stop_ends_what_is_asked_and_the_next_question_starts_again(
     server: SeeingServer, engine: Engine, until: Until
 ) -> None:
-    engine.stop()
+    engine.close()
     others = set(threading.enumerate())  # of engines in other tests
     server.control.hold = True
     outcome: list[BaseException] = []
@@ -250,7 +250,7 @@ def test_stop_ends_what_is_asked_and_the_next_question_starts_again(
     asker = threading.Thread(target=ask)
     asker.start()
     until(lambda: server.counts.in_flight == 3)
-    engine.stop()
+    engine.close()
     asker.join(20)
     assert outcome
     until(lambda: server.counts.cancelled == 3)

@@ -28,7 +28,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("IMG2PROMPT_CACHE", "false")
     yield
     if shared._engine is not None:
-        shared._engine.stop()
+        shared._engine.close()
 
 
 def test_all_threads_get_one_engine(server: SeeingServer, monkeypatch: pytest.MonkeyPatch) -> None:
