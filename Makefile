@@ -3,6 +3,8 @@
 #   make run IMAGE=picture [FAMILY=flux1] [MODEL=checkpoint folder or hub name]
 #   make test         everything: lint, unit, real ComfyUI, real vLLM, real browser
 #   make test-fast    tests/unit: no torch, no servers
+#   make test-faults  every process of the engine killed, in many orders, five times; adds to benchmarks/results/
+#   make test-gpu     what only a GPU can show [GPU_VLLM=program] [GPU_MODEL=8B]; docs/gpu-checks.md
 #   make lint         ruff (format and rules) and pyright
 #   make comfyui      a real ComfyUI with the nodes in it, for a browser [PORT=8188]
 #   make bench        the measurements that the README's numbers come from
@@ -11,12 +13,14 @@
 PYTHON ?= python3
 PORT ?= 8188
 PYTEST_ARGS ?=
+TODAY := $(shell date +%F)
+GPU_VLLM ?= $(HOME)/.local/share/img2prompt/vllm-0.32.0/bin/vllm
 export PYTHON PORT
 
 ENVIRONMENTS := $(PYTHON) scripts/environments.py
 BIN := .environments/comfyui/bin
 
-.PHONY: help run test test-fast lint comfyui bench clean
+.PHONY: help run test test-fast test-faults test-gpu lint comfyui bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -33,6 +37,17 @@ test:
 test-fast:
 	$(ENVIRONMENTS) dev
 	.environments/dev/bin/pytest tests/unit --numprocesses=auto --timeout=120 $(PYTEST_ARGS)
+
+test-faults:
+	$(ENVIRONMENTS) comfyui vllm
+	for round in 1 2 3 4 5; do \
+	  $(BIN)/pytest tests/vllm/test_faults.py --timeout=900 --faults=benchmarks/results/$(TODAY)-cpu-faults.jsonl || exit 1; \
+	done
+
+test-gpu:
+	$(ENVIRONMENTS) comfyui
+	$(BIN)/pytest tests/gpu -m gpu --timeout=3600 --gpu-results=benchmarks/results/$(TODAY)-gpu-engine.jsonl \
+	  --gpu-vllm=$(GPU_VLLM) --gpu-model=$(GPU_MODEL) $(PYTEST_ARGS)
 
 # In the environment that has torch and ComfyUI, whose types the nodes use.
 lint:

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..prompts.errors import AnalysisError, Img2PromptError, NothingToSay, PromptError
-from . import doctor, look, mix, prompt, render, text
+from . import doctor, engine, look, mix, prompt, render, text
 from .console import say
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("render")(render.render)
 app.command("mix")(mix.mix)
 app.command("look")(look.look)
 app.command("doctor")(doctor.doctor)
+app.add_typer(engine.app, name="engine")
 
 
 def run() -> NoReturn:

@@ -88,7 +88,7 @@ def _vllm(settings: Settings) -> Finding:
     except Img2PromptError as error:
         return Finding("vLLM", "failed", str(error))
     if program is None:
-        return Finding("vLLM", "missing", "no vllm program on PATH; IMG2PROMPT_VLLM can name one")
+        return Finding("vLLM", "missing", "`img2prompt engine install` makes one; IMG2PROMPT_VLLM can name another")
     return Finding("vLLM", "ok", str(program))
 
 
@@ -105,13 +105,25 @@ def _engine(settings: Settings, *, start: bool) -> list[Finding]:
     try:
         status = engine.status()
         if status.engine == "managed" and not start:
-            detail = f"vLLM would serve {status.model}; `img2prompt doctor --start` starts it and asks it"
-            return [Finding("engine", "note", detail)]
+            return [_planned(settings)]
         return _ask(engine)
     except Img2PromptError as error:
         return [Finding("engine", "failed", str(error))]
     finally:
         engine.close()
+
+
+def _planned(settings: Settings) -> Finding:
+    """What the managed engine would serve. Raises SettingsError."""
+    from ..engine.server.device import find_device
+    from ..engine.server.plan import make_plan
+
+    plan = make_plan(settings, find_device())
+    if not plan.fits:
+        return Finding("engine", "failed", plan.reason)
+    return Finding(
+        "engine", "note", f"vLLM would serve {plan.model}; `img2prompt doctor --start` starts it and asks it"
+    )
 
 
 def _ask(engine: Engine) -> list[Finding]:

@@ -48,11 +48,18 @@ class Backend(Protocol):
         ...
 
     async def ready(self, report: Report) -> None:
-        """Get ready to answer; idempotent, never called twice at one time. Raises EngineError."""
+        """Find out who will answer, without starting or waking anything; idempotent. Raises EngineError."""
         ...
 
-    async def answer(self, request: Request[Answer]) -> Answer:
-        """Answer one request. Raises EngineError or PictureError; a cancelled call stops its work at once.
+    async def wake(self, report: Report) -> None:
+        """Have the model where it can answer, starting its server where that is ours; idempotent, and whoever comes
+        meanwhile waits for the first. After `ready()`. Raises EngineError."""
+        ...
+
+    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+        """Answer one request, waking the model where that needs it, which `report` is told of. After `ready()`.
+
+        Raises EngineError or PictureError; a cancelled call stops its work at once.
 
         It should drop its reference to the request once the pictures are encoded: they may be large.
         """

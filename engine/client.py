@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
-from weakref import WeakValueDictionary
 
 from pydantic import SecretStr
 
 from ..prompts.request import Answer, Request
+from .answers import Answers
 from .backend import Report, Status
-from .cache import AnswerCache, answer_key
-from .chat import UNFINISHED, Chat, prepare, question, read_reply, second_try, to_payload
-from .errors import AnswerCutOff, EngineError, Refused, SettingsError, UnknownModel, Unreachable
+from .chat import UNFINISHED, Chat, read_reply, second_try, to_payload
+from .errors import AnswerCutOff, Asleep, EngineError, Refused, SettingsError, UnknownModel, Unreachable
 from .refusals import BUSY, explain, unknown_model
 from .room import Room
 from .settings import Settings
@@ -39,6 +38,8 @@ DROPPED = ("RemoteProtocolError", "ReadError", "WriteError")
 CONNECT_TIMED_OUT = "ConnectTimeout"
 PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 NO_LIST = (404, 405, 501)
+ASLEEP = "asleep"
+"""The error code with which our guard (server/inside) refuses what a sleeping engine would leave hanging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,13 @@ class ChatClient:
     name = "endpoint"
     gpu_bytes = 0
 
-    def __init__(
-        self, settings: Settings, base_url: str, api_key: str = "", *, model: str | None = None, identity: str = ""
-    ) -> None:
-        """`model` None: the one in the settings; "": the first that is served.
-
-        `identity` stands for the base URL in the cache's keys, where the URL changes with each start.
-        """
+    def __init__(self, settings: Settings, base_url: str, api_key: str = "", *, model: str | None = None) -> None:
+        """`model` None: the one in the settings; "": the first that is served."""
         self.base_url = normalized(base_url)
         self._settings = settings
         self._key = _sendable(api_key)
         self._wanted = settings.model if model is None else model
-        self._where = identity or self.base_url
-        self._cache = AnswerCache(settings.cache_dir / "answers.sqlite3") if settings.cache else None
+        self._answers = Answers(settings)
         self.room = Room()
         self._served: Served | None = None
         self._lost = False
@@ -80,42 +75,37 @@ class ChatClient:
         """What belongs to one event loop."""
         self._http: AsyncOpenAI | None = None
         self._slots = asyncio.Semaphore(self._settings.max_in_flight)
-        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._starting = asyncio.Lock()
 
     async def ready(self, report: Report) -> None:
         """Learn from GET /models which model answers, and whether the server is vLLM: quick, so nothing is reported."""
-        if self._http is not None and self._served is not None and not self._lost:
-            return
-        if self._http is None:
-            self._http = await asyncio.to_thread(self._connection)  # importing openai takes most of a second
-        self._served = await self._ask_what_is_served(self._http)
-        self._lost = False
+        async with self._starting:
+            if self._http is not None and self._served is not None and not self._lost:
+                return
+            if self._http is None:
+                self._http = await asyncio.to_thread(self._connection)  # importing openai takes most of a second
+            self._served = await self._ask_what_is_served(self._http)
+            self._lost = False
 
-    async def answer(self, request: Request[Answer]) -> Answer:
+    async def wake(self, report: Report) -> None:
+        """Another's server: it is awake or not as its owner likes."""
+
+    async def answer(self, request: Request[Answer], report: Report) -> Answer:
         """The cached answer, or the model's. Raises EngineError or PictureError."""
-        preparing = asyncio.to_thread(prepare, request, self._settings.max_pixels, self._settings.temperature)
+        answering = self._answers.get(request, self.identity(), self.ask)
         del request
-        chat = await preparing
-        if self._cache is None:
-            return await self._ask(chat)
-        key = answer_key(self.identity(), question(chat))
-        # equal requests at one time: the first asks, the others find its answer
-        async with self._asking.setdefault(key, asyncio.Lock()):
-            found = await asyncio.to_thread(self._cache.get, key, chat.answer)
-            if found is None:
-                found = await self._ask(chat)
-                await asyncio.to_thread(self._cache.put, key, found)
-            return found
+        return await answering
 
     def identity(self) -> str:
-        return f"{self._where} {self._served.model if self._served else self._wanted}"
+        return f"{self.base_url} {self._served.model if self._served else self._wanted}"
 
     def status(self) -> Status:
-        served = self._served
-        if served is None:
-            return Status(self.name, self._wanted, self.base_url, f"{self.base_url} has not been asked yet.")
-        kind = "vLLM" if served.is_vllm else "an OpenAI-compatible server"
-        return Status(self.name, served.model, self.base_url, f"{kind} at {self.base_url} serves {served.model}.")
+        served, model = self._served, self._wanted
+        detail = f"{self.base_url} has not been asked yet."
+        if served is not None:
+            model, kind = served.model, "vLLM" if served.is_vllm else "an OpenAI-compatible server"
+            detail = f"{kind} at {self.base_url} serves {model}."
+        return Status(self.name, model, self.base_url, detail, "", self._answers.hits, self._answers.misses)
 
     async def sleep(self) -> None:
         """Another's server: nothing of it is ours to put to sleep."""
@@ -128,8 +118,7 @@ class ChatClient:
         self._begin()
         if http is not None:
             await http.close()
-        if self._cache is not None:
-            self._cache.close()
+        self._answers.close()
 
     def _connection(self) -> AsyncOpenAI:
         import openai
@@ -140,7 +129,7 @@ class ChatClient:
             api_key=self._key.get_secret_value() or "none",
             max_retries=0,
             timeout=openai.Timeout(settings.answer_timeout_s, connect=settings.connect_timeout_s),
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_here(self.base_url), follow_redirects=False),
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=not is_here(self.base_url), follow_redirects=False),
         )
         # the SDK takes them from OPENAI_… variables, which are meant for another endpoint
         http.organization = http.project = None
@@ -175,8 +164,11 @@ class ChatClient:
         makers = {entry.get("owned_by") for entry in entries if model not in names or entry["id"] == model}
         return Served(names, model, is_vllm="vllm" in makers)
 
-    async def _ask(self, chat: Chat[Answer]) -> Answer:
-        """One answer from the model; a second try with another seed when the first does not end."""
+    async def ask(self, chat: Chat[Answer]) -> Answer:
+        """One answer from the model; a second try with another seed when the first does not end. After `ready()`.
+
+        Raises EngineError.
+        """
         http, served = self._http, self._served
         if http is None or served is None:
             raise RuntimeError("ready() comes before answer()")
@@ -202,6 +194,8 @@ class ChatClient:
             try:
                 return await self._send(http, payload)
             except openai.APIStatusError as error:
+                if error.code == ASLEEP:
+                    raise Asleep("The engine is asleep; wake it with `img2prompt engine wake`.") from None
                 wait_s = _wait_s(error, next(waits_s, None)) if error.status_code in BUSY else None
                 if wait_s is None:
                     # not from: the SDK's error repeats the server's words, and some servers repeat the key
@@ -225,6 +219,7 @@ class ChatClient:
         model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())
         body = _without(self._key.get_secret_value(), error.body or error.message)
         explained = explain(error.status_code, body, url=self.base_url, model=model, served=served)
+        explained.status = error.status_code
         self._lost = self._lost or isinstance(explained, UnknownModel | Unreachable)
         return explained
 
@@ -281,7 +276,8 @@ def _without(key: str, value: object) -> object:
     return value
 
 
-def _is_here(base_url: str) -> bool:
+def is_here(base_url: str) -> bool:
+    """Whether the URL is one of this machine's own addresses."""
     host = urlsplit(base_url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

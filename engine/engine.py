@@ -29,7 +29,8 @@ PREPARE_THREADS = max(2, min(4, os.cpu_count() or 2))
 """Threads that make and encode pictures. Both share them first come, first served, so that pictures are not made faster
 than they are encoded; Pillow lets go of the GIL while it works."""
 STOP_TIMEOUT_S = 30.0
-WAIT_POLL_S = 0.01
+WAIT_POLL_S = 0.0005, 0.004
+"""The shortest and longest pause between two looks for an answer: short when it may come from the disk."""
 
 
 class Engine:
@@ -81,7 +82,7 @@ class Engine:
     def ready(self, report: Report | None = None) -> Status:
         """Get the backend ready, as the first request would, and say who answers; blocks. Raises EngineError."""
         io = self._running()
-        _wait(io.submit(self._get_ready(io, report or _say_nothing)))
+        _wait(io.submit(self._wake(report or _say_nothing)))
         return self.status()
 
     def status(self) -> Status:
@@ -128,10 +129,10 @@ class Engine:
                 self._io = _IoThread(2 * self.settings.max_in_flight)
             return self._io
 
-    async def _get_ready(self, io: _IoThread, report: Report) -> None:
-        async with io.starting:
-            await self._backend.ready(report)
-            report("")
+    async def _wake(self, report: Report) -> None:
+        await self._backend.ready(report)
+        await self._backend.wake(report)
+        report("")
 
     async def _answer_all(
         self,
@@ -141,11 +142,11 @@ class Engine:
         report: Report,
         total: int | None,
     ) -> list[Answer]:
-        await self._get_ready(io, report)
+        await self._backend.ready(report)
         answers: dict[int, Answer] = {}
 
         async def answer_one(index: int, request: Request[Answer]) -> None:
-            answering = self._backend.answer(request)
+            answering = self._backend.answer(request, report)
             del request  # its pictures may be large: the backend alone decides how long to keep them
             with _numbered(index, total):
                 answers[index] = await answering
@@ -199,9 +200,10 @@ def _wait(future: Future[Result]) -> Result:
     """
     finished: list[Future[Result]] = []
     future.add_done_callback(finished.append)
+    began, (shortest_s, longest_s) = time.monotonic(), WAIT_POLL_S
     try:
         while not finished:
-            time.sleep(WAIT_POLL_S)
+            time.sleep(min(longest_s, max(shortest_s, (time.monotonic() - began) / 64)))
         return future.result()
     except futures.CancelledError as error:
         raise NoEngine("The engine was stopped before it had answered; ask again.") from error
@@ -220,7 +222,6 @@ class _IoThread:
     def __init__(self, slots: int) -> None:
         self.slots = asyncio.Semaphore(slots)
         """One for each request that is made, encoded, or waits for the model, whoever asks."""
-        self.starting = asyncio.Lock()
         self._pool = ThreadPoolExecutor(PREPARE_THREADS, thread_name_prefix="img2prompt-prepare")
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(self._pool)

@@ -6,6 +6,7 @@ succeed a little later without the user changing anything.
     Img2PromptError (prompts/errors.py)
     └── EngineError
         ├── NoEngine        nothing is configured that could answer
+        ├── InstallFailed   vLLM's environment could not be made
         ├── StartFailed     the managed vLLM did not become ready
         ├── Unreachable     nobody answers at the endpoint, or the connection broke
         ├── WrongKey        the endpoint refused the API key
@@ -13,6 +14,7 @@ succeed a little later without the user changing anything.
         ├── NoVision        the model takes no pictures
         ├── Refused         the endpoint refused this request (too long, too many pictures, …)
         ├── Busy            the endpoint has no room now
+        ├── Asleep          the managed vLLM has given the GPU back and must be woken first
         ├── AnswerCutOff    the answer did not end, twice: cut off, looping, or aborted
         ├── BadAnswer       the answer is not the JSON that was asked for
         ├── CacheError      the answers kept on disk cannot be read or written
@@ -26,10 +28,16 @@ class EngineError(Img2PromptError):
     """Something between a request and its answer went wrong."""
 
     retryable = False
+    status: int | None = None
+    """The HTTP status that it came with, if one did."""
 
 
 class NoEngine(EngineError):
     """Nothing is configured that could answer."""
+
+
+class InstallFailed(EngineError):
+    """vLLM's environment could not be made; the message carries the end of the installer's log."""
 
 
 class StartFailed(EngineError):
@@ -60,6 +68,12 @@ class Refused(EngineError):
 
 class Busy(EngineError):
     """The endpoint has no room now."""
+
+    retryable = True
+
+
+class Asleep(EngineError):
+    """The managed vLLM has given the GPU back and must be woken first."""
 
     retryable = True
 

@@ -36,9 +36,11 @@ class Settings(BaseSettings):
     """Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     api_key: SecretStr = SecretStr("")
     model: str = ""
-    """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name."""
+    """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name, or
+    8B, 4B or 2B of Qwen3-VL ("" = the memory plan decides)."""
     vllm: str = ""
-    """The `vllm` program of the environment that vLLM lives in ("" = the one on PATH)."""
+    """The `vllm` program of the environment that vLLM lives in ("" = that of `img2prompt engine install`,
+    else the one on PATH)."""
     precision: Literal["auto", "bf16", "fp8", "w4a16"] = "auto"
     """Managed: how the weights of a Qwen3-VL are stored; auto takes the best that fits the GPU."""
     allowed_endpoints: tuple[str, ...] = ()
@@ -57,10 +59,10 @@ class Settings(BaseSettings):
     idle_stop_s: float = Field(default=1800.0, gt=0)
     """Managed: the server is stopped when nobody has asked it anything for so long."""
     max_model_len: int = Field(default=8192, ge=2048)
-    """Managed: the context, in tokens."""
+    """Managed: the context, in tokens. Unset, the memory plan decides, with this at most."""
     kv_cache_gib: float = Field(default=1.25, gt=0)
     """Managed: memory for the key-value cache, in GiB. It must hold one whole context: 147,456 bytes a token for the 8B
-    model, so 1.125 GiB for 8,192 tokens."""
+    model, so 1.125 GiB for 8,192 tokens. Unset, the memory plan decides."""
     cache: bool = True
     """Keep answers on disk, so that the same question about the same picture is asked once."""
     cache_mib: int = Field(default=256, ge=1)
@@ -97,4 +99,4 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """What of the settings changes an answer: equal for two settings that would answer alike. Holds no key."""
-        return repr((self.engine, self.endpoint, self.model, self.temperature, self.max_pixels))
+        return repr((self.engine, self.endpoint, self.model, self.precision, self.temperature, self.max_pixels))

@@ -1,36 +1,70 @@
-"""The one engine of this process, made from the settings, and made anew when they change."""
+"""The engines of this process: one for each way to be asked that the settings, and what a workflow chose, come to."""
 
 from __future__ import annotations
 
 import atexit
 import threading
+from dataclasses import dataclass
 
 from .backend import Backend
+from .choice import EngineChoice
 from .engine import Engine
 from .errors import NoEngine
 from .settings import Settings
 
-DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct-FP8"
-"""What a managed vLLM serves where no model is set: 9.9 GiB of weights, Qwen's own, https://huggingface.co/Qwen."""
+NO_CHOICE = EngineChoice()
+
+
+@dataclass
+class _Made:
+    """What there is. Replaced, never changed, so that `engines()` waits for nobody."""
+
+    engines: tuple[Engine, ...] = ()
+    settings: Settings | None = None
+    """All of them were made from these."""
+
 
 _lock = threading.Lock()
-_engine: Engine | None = None
+_made = _Made()
 
 
-def shared_engine() -> Engine:
-    """The engine that all nodes and commands of this process share. Raises NoEngine or SettingsError."""
-    global _engine
+def shared_engine(choice: EngineChoice = NO_CHOICE) -> Engine:
+    """The engine that all of this process share who choose alike. Raises NoEngine or SettingsError.
+
+    Where the settings have changed since the last call, the engines of the old ones are closed.
+    """
     settings = Settings.load()
+    if _made.settings != settings:
+        _begin(settings)
+    chosen = choice.applied_to(settings)
     with _lock:
-        if _engine is not None and _engine.settings == settings:
-            return _engine
-        old, _engine = _engine, Engine(choose_backend(settings), settings)
-        new = _engine
-    atexit.register(new.close)
-    if old is not None:
-        old.close()
-        atexit.unregister(old.close)
-    return new
+        for engine in _made.engines:
+            if engine.settings == chosen:
+                return engine
+        made = Engine(choose_backend(chosen), chosen)
+        atexit.register(made.close)
+        _made.engines = (*_made.engines, made)
+        return made
+
+
+def engines() -> list[Engine]:
+    """Those that somebody has asked for, under the settings of now; quick, and it makes none."""
+    return list(_made.engines)
+
+
+def close_engines() -> None:
+    """Close them all; the next `shared_engine()` makes another."""
+    _begin(None)
+
+
+def _begin(settings: Settings | None) -> None:
+    """Close what was made from other settings."""
+    with _lock:
+        outdated = () if _made.settings == settings else _made.engines
+        _made.engines, _made.settings = () if outdated else _made.engines, settings
+    for engine in outdated:
+        engine.close()
+        atexit.unregister(engine.close)
 
 
 def sketch_engine() -> Engine:
@@ -51,7 +85,7 @@ def choose_backend(settings: Settings) -> Backend:
     if settings.engine == "managed" or _can_manage(settings):
         from .server.managed import ManagedBackend
 
-        return ManagedBackend(settings.model_copy(update={"model": settings.model or DEFAULT_MODEL}))
+        return ManagedBackend(settings)
     raise NoEngine(
         "No engine is set up; set IMG2PROMPT_ENDPOINT to the URL of a server with a vision model, or IMG2PROMPT_MODEL "
         "to a checkpoint with vLLM installed, or IMG2PROMPT_ENGINE=sketch for colours and light without a model."
@@ -68,6 +102,7 @@ def _endpoint(settings: Settings) -> Backend:
 
 def _can_manage(settings: Settings) -> bool:
     """Whether a vLLM of our own can be started unasked: it is there, and a model is set or a GPU can hold ours."""
-    from .server.command import find_device, find_vllm
+    from .server.command import find_vllm
+    from .server.device import find_device
 
     return find_vllm(settings) is not None and bool(settings.model or find_device().kind == "gpu")

@@ -38,7 +38,10 @@ class SketchBackend:
     async def ready(self, report: Report) -> None:
         """Nothing needs to start."""
 
-    async def answer(self, request: Request[Answer]) -> Answer:
+    async def wake(self, report: Report) -> None:
+        """There is no model to wake."""
+
+    async def answer(self, request: Request[Answer], report: Report) -> Answer:
         """Measure the request's picture; its instruction and sampling change nothing. Raises Refused, PictureError."""
         if request.answer is not ImageAnalysis or len(request.pictures) != 1:
             raise Refused(_refusal(request.answer))

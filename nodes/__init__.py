@@ -7,10 +7,15 @@ class Img2PromptExtension(ComfyExtension):
     """The list of our nodes, as ComfyUI asks for it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """Our node classes. Importing them loads no engine and no model."""
+        """Our node classes. Importing them loads no engine and no model. ComfyUI asks before its server starts, so the
+        routes are added here."""
+        from . import routes
         from .image_to_prompt import ImageToPrompt
         from .image_to_text import ImageToText
         from .mix_prompt import MixPrompt
+        from .prompt_engine import PromptEngine
+        from .release_prompt_engine import ReleasePromptEngine
         from .render_prompt import RenderPrompt
 
-        return [ImageToPrompt, ImageToText, RenderPrompt, MixPrompt]
+        routes.add()
+        return [ImageToPrompt, ImageToText, RenderPrompt, MixPrompt, PromptEngine, ReleasePromptEngine]

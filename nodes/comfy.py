@@ -1,7 +1,8 @@
 """The ComfyUI API shim: the only file that imports ComfyUI.
 
-It knows the V3 node API, the progress bar, and how ComfyUI's Cancel reaches a node. It knows nothing of prompts or
-engines. Everything but the node API is imported on first use, so that node schemas can be built without a server.
+It knows the V3 node API, the progress bar, how ComfyUI's Cancel reaches a node, its memory manager and its HTTP server.
+It knows nothing of prompts or engines. Everything but the node API is imported on first use, so that node schemas can
+be built without a server.
 """
 
 from __future__ import annotations
@@ -9,13 +10,29 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import sys
 import threading
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from comfy_api.latest import ComfyAPI, ComfyExtension, io
 
-__all__ = ["ComfyExtension", "Progress", "io", "schema", "wait"]
+__all__ = [
+    "ComfyExtension",
+    "Handler",
+    "Progress",
+    "WorkStopped",
+    "free_memory",
+    "free_vram",
+    "gpu",
+    "io",
+    "load_models_gpu",
+    "schema",
+    "serve",
+    "stop_if_interrupted",
+    "wait",
+]
 
 POLL_S = 0.05
 """How often a waiting node looks for Cancel and moves its progress bar."""
@@ -23,8 +40,15 @@ LASTING_S = 1.0
 """A text is shown on the node when it has held so long: the front end never takes one away again."""
 
 Result = TypeVar("Result")
+Handler = Callable[[Mapping[str, str]], Awaitable[tuple[int, object]]]
+"""Takes a request's headers (their names in any case), gives an HTTP status and what becomes its JSON."""
 
-_waiting: set[concurrent.futures.Future[Any]] = set()
+_waiting: dict[concurrent.futures.Future[Any], bool] = {}
+"""What nodes wait for now, and whether Cancel has reached it."""
+
+
+class WorkStopped(Exception):
+    """What a node waited for was stopped, and not by ComfyUI's Cancel."""
 
 
 def schema(**fields: Any) -> io.Schema:
@@ -64,19 +88,27 @@ class Progress:
             return self._done, self._text if lasts else ""
 
 
-async def wait(future: concurrent.futures.Future[Result], progress: Progress) -> Result:
-    """The future's result, while ComfyUI's Cancel is heeded and the progress bar moves.
+def _nothing() -> None:
+    """Nothing to tend to."""
+
+
+async def wait(
+    future: concurrent.futures.Future[Result], progress: Progress, tend: Callable[[], None] = _nothing
+) -> Result:
+    """The future's result, while ComfyUI's Cancel is heeded, the progress bar moves, and `tend` is called on ComfyUI's
+    thread every POLL_S.
 
     Cancel stops the work of every node that waits here, because ComfyUI tells only the first that asks, and runs one
-    workflow at a time. Raises ComfyUI's InterruptProcessingException then. A ComfyUI that stops waiting for other
-    reasons (another node failed) cancels the future too.
+    workflow at a time. Raises ComfyUI's InterruptProcessingException then, and WorkStopped where somebody else
+    cancelled the future. A ComfyUI that stops waiting for other reasons (another node failed) cancels it too.
     """
-    _waiting.add(future)
+    _waiting[future] = False
     waited = asyncio.wrap_future(future)
     shown: tuple[int, str] = (-1, "")
     try:
         while True:
-            _stop_if_interrupted()
+            stop_if_interrupted()
+            tend()
             if (now := progress.read()) != shown:
                 await _show(progress, now, shown)
                 shown = now
@@ -86,10 +118,12 @@ async def wait(future: concurrent.futures.Future[Result], progress: Progress) ->
     except asyncio.CancelledError:
         if not future.cancelled():
             raise  # ComfyUI itself stops waiting
-        # another waiting node was cancelled and took this one along; ComfyUI's worker does not survive a CancelledError
-        raise _interruption() from None
+        # ComfyUI's worker does not survive a CancelledError
+        if _waiting[future]:  # another waiting node heard the Cancel, and took this one along
+            raise _interruption() from None
+        raise WorkStopped from None
     finally:
-        _waiting.discard(future)
+        del _waiting[future]
         waited.cancel()
 
 
@@ -99,13 +133,15 @@ def _interruption() -> Exception:
     return comfy.model_management.InterruptProcessingException()
 
 
-def _stop_if_interrupted() -> None:
+def stop_if_interrupted() -> None:
+    """Raise ComfyUI's InterruptProcessingException after a Cancel, and stop what all waiting nodes wait for."""
     import comfy.model_management
 
     try:
         comfy.model_management.throw_exception_if_processing_interrupted()
     except comfy.model_management.InterruptProcessingException:
         for future in list(_waiting):
+            _waiting[future] = True
             future.cancel()
         raise
 
@@ -118,3 +154,62 @@ async def _show(progress: Progress, now: tuple[int, str], before: tuple[int, str
         from server import PromptServer
 
         PromptServer.instance.send_progress_text(text, progress.node_id)
+
+
+def gpu() -> Any | None:
+    """The torch device that ComfyUI computes on; None when that is the CPU."""
+    import comfy.model_management
+
+    device = comfy.model_management.get_torch_device()
+    return None if device.type == "cpu" else device
+
+
+def load_models_gpu(patcher: object) -> None:
+    """Let the memory manager load what is, to it, one more model: it evicts others until there is room for it.
+
+    Raises TypeError or AttributeError where this ComfyUI's manager wants more of a model than `patcher` has.
+    """
+    import comfy.model_management
+
+    comfy.model_management.load_models_gpu([patcher])  # pyright: ignore[reportArgumentType]
+
+
+def free_memory(wanted_bytes: int, device: Any) -> None:
+    """Evict models until so much of the device's memory is free, or nothing is left to evict."""
+    import comfy.model_management
+
+    comfy.model_management.free_memory(wanted_bytes, device)
+    comfy.model_management.soft_empty_cache()
+
+
+def free_vram(device: Any) -> int:
+    """What is free on the device now, in bytes, whoever uses the rest."""
+    import comfy.model_management
+
+    free: Any = comfy.model_management.get_free_memory(device)
+    return int(free)
+
+
+def serve(routes: Mapping[tuple[str, str], Handler]) -> None:
+    """Add routes, (method, path) to handler, to ComfyUI's server; those that are there stay as they are.
+
+    Nothing where no server runs: a program may list our nodes without one. It must come before the server starts.
+    """
+    server = sys.modules.get("server")
+    running = getattr(getattr(server, "PromptServer", None), "instance", None)
+    if server is None or running is None:
+        return
+    there = {(getattr(route, "method", ""), getattr(route, "path", "")) for route in running.routes}
+    for (method, path), handler in routes.items():
+        if (method, path) not in there:
+            running.routes.route(method, path)(_answering(handler, server.web))
+
+
+def _answering(handler: Handler, web: Any) -> Callable[[Any], Awaitable[Any]]:
+    """`handler` as aiohttp, which is `web`, calls it."""
+
+    async def answer(request: Any) -> Any:
+        status, body = await handler(request.headers)
+        return web.json_response(body, status=status)
+
+    return answer

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import inputs
-from .comfy import Progress, io, schema, wait
+from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
+from .comfy import Progress, io, schema
 from .images import check_batch, to_pictures
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ImageToPrompt(io.ComfyNode):
                 inputs.emphasis(),
                 inputs.unknown_tags(),
                 inputs.closed_vocabulary(),
+                inputs.engine(),
             ],
             outputs=[
                 io.String.Output(
@@ -106,9 +108,9 @@ class ImageToPrompt(io.ComfyNode):
         emphasis: str,
         unknown_tags: str,
         closed_vocabulary: bool,
+        engine: ChosenEngine = OF_THE_SETTINGS,
     ) -> io.NodeOutput:
         """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
-        from ..engine import shared_engine
         from ..prompts import RenderOptions, analysis_request, load_family, render_all
 
         options = RenderOptions.from_texts(
@@ -116,7 +118,7 @@ class ImageToPrompt(io.ComfyNode):
         )
         options.check(family)
         total = check_batch(image)
-        engine = shared_engine()
+        asked = engine.open()
         requests = (
             analysis_request(
                 picture,
@@ -125,11 +127,9 @@ class ImageToPrompt(io.ComfyNode):
                 seed=seed & inputs.MAX_SEED,
                 closed_vocabulary=closed_vocabulary and load_family(family).vocabulary == "danbooru",
             )
-            for picture in to_pictures(image, engine.settings.max_pixels)
+            for picture in to_pictures(image, asked.settings.max_pixels)
         )
-        progress = Progress(total, cls.hidden.unique_id)
-        asked = engine.submit_many(requests, total=total, on_answer=lambda *_: progress.step(), report=progress.say)
-        analyses = await wait(asked, progress)
+        analyses = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
         return _output(render_all(analyses, names, family, options), analyses)
 

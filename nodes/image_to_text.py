@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import inputs
-from .comfy import Progress, io, schema, wait
+from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
+from .comfy import Progress, io, schema
 from .images import check_batch, to_pictures
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class ImageToText(io.ComfyNode):
                 inputs.language(),
                 inputs.extra_instruction(),
                 inputs.seed(),
+                inputs.engine(),
             ],
             outputs=[
                 io.String.Output(
@@ -60,24 +62,27 @@ class ImageToText(io.ComfyNode):
 
     @classmethod
     async def execute(
-        cls, image: torch.Tensor, preset: str, language: str, extra_instruction: str, seed: int
+        cls,
+        image: torch.Tensor,
+        preset: str,
+        language: str,
+        extra_instruction: str,
+        seed: int,
+        engine: ChosenEngine = OF_THE_SETTINGS,
     ) -> io.NodeOutput:
         """Ask about all pictures at once. Raises Img2PromptError: an error is never a text."""
-        from ..engine import shared_engine
         from ..prompts import finished_texts, text_requests
 
         total = check_batch(image)
-        engine = shared_engine()
+        asked = engine.open()
         requests = text_requests(
-            to_pictures(image, engine.settings.max_pixels),
+            to_pictures(image, asked.settings.max_pixels),
             preset=preset,
             language=language,
             extra=extra_instruction,
             seed=seed & inputs.MAX_SEED,
         )
-        progress = Progress(total, cls.hidden.unique_id)
-        asked = engine.submit_many(requests, total=total, on_answer=lambda *_: progress.step(), report=progress.say)
-        answers = await wait(asked, progress)
+        answers = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
         texts = finished_texts(answers, names)
         return io.NodeOutput(texts, ui={"text": texts})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from ..prompts.catalogue import family_names, family_version, vocabulary_files
 from ..prompts.options import Emphasis, LookAt, UnknownTags
@@ -13,6 +13,8 @@ DEFAULT_FAMILY = "sdxl"
 LOOK_AT = get_args(LookAt)
 EMPHASIS = get_args(Emphasis)
 UNKNOWN_TAGS = get_args(UnknownTags)
+ENGINE = io.Custom("IMG2PROMPT_ENGINE")
+"""What Prompt Engine gives: a `ChosenEngine`."""
 MAX_SEED = 0xFFFF_FFFF
 """Seeds are 32 bits, because not every OpenAI-compatible server takes more."""
 
@@ -148,6 +150,13 @@ def seed() -> io.Int.Input:
         max=MAX_SEED,
         control_after_generate=True,
         tooltip="Another seed looks again; the same seed and inputs give the same answer without asking the model.",
+    )
+
+
+def engine() -> Any:
+    """Which engine to ask. Last of a node's inputs: a workflow that was saved without it stays as it was."""
+    return ENGINE.Input(
+        "engine", optional=True, tooltip="From Prompt Engine. Not connected: the engine of your settings."
     )
 
 

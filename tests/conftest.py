@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from img2prompt.tests.vllm.server import VllmServer
 
 HERE = Path(__file__).parent
-ORDER = ("unit", "comfyui", "browser", "vllm")
+ORDER = ("unit", "comfyui", "browser", "vllm", "gpu")
 """The folders' order in a run: the quick ones first, the one that stops the shared vLLM last. All but unit are markers
 too."""
 
@@ -32,6 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         help="where the browser tests leave their pictures (write --screenshots=FOLDER)",
     )
+    parser.addoption("--gpu-results", metavar="FILE", help="where the GPU checks leave what they measured")
+    parser.addoption("--gpu-vllm", default="", metavar="PROGRAM", help="the vllm that the GPU checks start")
+    parser.addoption("--gpu-model", default="", metavar="MODEL", help="the model that the GPU checks serve")
+    parser.addoption("--faults", metavar="FILE", help="where the fault tests add what they measured (--faults=FILE)")
 
 
 def pytest_configure() -> None:

@@ -1,6 +1,6 @@
-"""How `vllm serve` is called: which program, on which device, with which flags and environment.
+"""How `vllm serve` is called: which program, with which flags and environment. The flags are those of vLLM 0.32.
 
-The flags are those of vLLM 0.32. Knows nothing of processes; only asks `nvidia-smi` which GPU there is.
+Knows nothing of processes; what is decided is in the plan.
 """
 
 from __future__ import annotations
@@ -8,79 +8,66 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
 from ..settings import Settings
+from .device import Device, find_device
+from .plan import Plan, make_plan
 
-EAGER_UP_TO_GIB = 16.5
-"""Up to a 16 GB card, CUDA graphs and compilation cost memory that the model needs, and two minutes at each start."""
+__all__ = ["Device", "find_device", "find_vllm", "serve_command", "serve_environment", "served_name"]
+
 GPU_UTILIZATION = 0.05
 """vLLM refuses to start unless this share of the card is free; how much it takes follows from the cache's bytes."""
-GPU_BATCHED_TOKENS = 2048
-CPU_SEQUENCES = 8
 PICTURES_PER_REQUEST = 8
 SMALLEST_PICTURE = 65_536
 """Qwen3-VL scales smaller pictures up to this many pixels."""
 PROCESSOR_CACHE_GIB = 1
 """vLLM holds this cache twice in RAM, and its default is 4."""
-NVIDIA_SMI_TIMEOUT_S = 20.0
 GIB = 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """Where the model runs."""
-
-    kind: str
-    """ "gpu" or "cpu"."""
-    memory_gib: float = 0.0
-    """Of the GPU, in all."""
+INSIDE = Path(__file__).with_name("inside")
+"""What runs inside the server: the guard, and what ends the server's processes with it."""
 
 
 def find_vllm(settings: Settings) -> Path | None:
-    """The `vllm` program: the one in the settings, else the one on PATH. Raises SettingsError if that one is none."""
-    found = shutil.which(os.path.expanduser(settings.vllm) or "vllm")
-    if settings.vllm and found is None:
-        raise SettingsError(
-            f"{settings.vllm} is not a program; set IMG2PROMPT_VLLM to the vllm program of the environment it is in."
-        )
+    """The `vllm` program: the one in the settings, else that of `img2prompt engine install`, else the one on PATH.
+
+    Raises SettingsError if the one in the settings is no program.
+    """
+    if settings.vllm:
+        named = shutil.which(os.path.expanduser(settings.vllm))
+        if named is None:
+            raise SettingsError(
+                f"{settings.vllm} is not a program; set IMG2PROMPT_VLLM to the vllm program of its environment."
+            )
+        return Path(named).absolute()
+    from .install import installed_vllm
+
+    found = installed_vllm() or shutil.which("vllm")
     return Path(found).absolute() if found else None
 
 
-def find_device() -> Device:
-    """The first NVIDIA GPU that `nvidia-smi` lists and CUDA_VISIBLE_DEVICES does not hide, else the CPU; no torch."""
-    program = shutil.which("nvidia-smi")
-    if program is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return Device("cpu")
-    query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        listed = subprocess.run(query, capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S, check=True).stdout
-    except (OSError, subprocess.SubprocessError):  # a driver that does not answer is no GPU to run on
-        return Device("cpu")
-    sizes_mib = [int(line) for line in listed.split("\n") if line.strip().isdigit()]
-    return Device("gpu", sizes_mib[0] / 1024) if sizes_mib else Device("cpu")
-
-
-def served_name(settings: Settings) -> str:
+def served_name(plan: Plan) -> str:
     """The name under which the model is served: the last part of its folder's or hub's name."""
-    return settings.model.rstrip("/").rsplit("/", 1)[-1]
+    return plan.model.rstrip("/").rsplit("/", 1)[-1]
 
 
-def serve_command(settings: Settings, program: Path, port: int, device: Device) -> list[str]:
-    """The whole command line of the server. It holds no secret: anybody on the machine can read it."""
+def serve_command(settings: Settings, program: Path, device: Device, plan: Plan) -> list[str]:
+    """The whole command line of the server, with "{port}" where its port belongs: that is found at each try.
+
+    It holds no secret: anybody on the machine can read it.
+    """
     return [
         str(program),
         "serve",
-        os.path.expanduser(settings.model),
-        f"--served-model-name={served_name(settings)}",
+        os.path.expanduser(plan.model),
+        f"--served-model-name={served_name(plan)}",
         "--host=127.0.0.1",
-        f"--port={port}",
-        f"--max-model-len={settings.max_model_len}",
-        *_pixel_limits(settings),
+        "--port={port}",
+        "--middleware=img2prompt_guard.Guard",
+        f"--max-model-len={plan.max_model_len}",
+        *_pixel_limits(plan),
         f"--limit-mm-per-prompt={_json({'image': PICTURES_PER_REQUEST, 'video': 0})}",
         f"--mm-processor-cache-gb={PROCESSOR_CACHE_GIB}",
         # Without these two, guided answers run away in white space or hold raw control characters.
@@ -91,70 +78,73 @@ def serve_command(settings: Settings, program: Path, port: int, device: Device) 
         "--generation-config=vllm",
         "--disable-fastapi-docs",
         "--disable-uvicorn-access-log",
-        *(_gpu_flags(settings, device) if device.kind == "gpu" else _cpu_flags(settings)),
+        *(_gpu_flags(plan) if device.kind == "gpu" else _cpu_flags(plan)),
     ]
 
 
-def serve_environment(settings: Settings, program: Path, device: Device, api_key: str) -> dict[str, str]:
-    """The server's environment: ours, less what is not for it, and with the key that its requests must carry."""
+def serve_environment(settings: Settings, program: Path, device: Device, token: str, folder: Path) -> dict[str, str]:
+    """The server's environment: ours, less what is not for it, with the token that its requests must carry.
+
+    The guard finds the token and the engine's folder there. Without the guard the development routes, which ask for no
+    key, would be open.
+    """
+    # ComfyUI's PYTHONPATH and virtual environment are not for vLLM's Python
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("IMG2PROMPT_") and name != "VLLM_SERVER_DEV_MODE"  # opens routes that take no key
+        if not name.startswith(("IMG2PROMPT_", "PYTHON")) and name != "VIRTUAL_ENV"
     }
     kept |= {
         "PATH": os.pathsep.join([str(program.parent), os.environ.get("PATH", os.defpath)]),  # vLLM calls ninja
-        "VLLM_API_KEY": api_key,
+        "PYTHONPATH": str(INSIDE),
+        "PYTHONUNBUFFERED": "1",  # the start is followed by what it says
+        "IMG2PROMPT_ENGINE_TOKEN": token,
+        "IMG2PROMPT_ENGINE_FOLDER": str(folder),
+        "VLLM_API_KEY": token,
+        "VLLM_SERVER_DEV_MODE": "1",  # sleep and wake are development routes
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a forked process would not load our sitecustomize
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
     if device.kind == "cpu":
-        kept["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(settings.kv_cache_gib)))  # whole GiB
-    if _folder(settings):
+        kept["VLLM_CPU_KVCACHE_SPACE"] = str(round(make_plan(settings, device).kv_cache_gib))  # whole GiB
+    if Path(settings.model).expanduser().is_dir():
         kept["HF_HUB_OFFLINE"] = "1"
     return kept
 
 
-def _gpu_flags(settings: Settings, device: Device) -> list[str]:
+def _gpu_flags(plan: Plan) -> list[str]:
     return [
         f"--gpu-memory-utilization={GPU_UTILIZATION}",
-        f"--kv-cache-memory-bytes={round(settings.kv_cache_gib * GIB)}",
-        f"--max-num-seqs={settings.max_in_flight}",
-        f"--max-num-batched-tokens={GPU_BATCHED_TOKENS}",
-        *(["--enforce-eager"] if device.memory_gib <= EAGER_UP_TO_GIB else []),
+        f"--kv-cache-memory-bytes={round(plan.kv_cache_gib * GIB)}",
+        f"--max-num-seqs={plan.max_num_seqs}",
+        f"--max-num-batched-tokens={plan.max_num_batched_tokens}",
+        *(["--enforce-eager"] if plan.eager else []),
+        # The two have not been seen to work together.
+        *([f"--cpu-offload-gb={plan.cpu_offload_gib:g}"] if plan.cpu_offload_gib else ["--enable-sleep-mode"]),
     ]
 
 
-def _cpu_flags(settings: Settings) -> list[str]:
+def _cpu_flags(plan: Plan) -> list[str]:
     return [
         "--dtype=bfloat16",
         "--enforce-eager",
-        f"--max-num-seqs={min(settings.max_in_flight, CPU_SEQUENCES)}",
+        f"--max-num-seqs={plan.max_num_seqs}",
         # vLLM 0.32 on a CPU dies of a request with a seed and a temperature whose prompt is taken in pieces.
-        f"--max-num-batched-tokens={settings.max_model_len}",
+        f"--max-num-batched-tokens={plan.max_num_batched_tokens}",
         "--no-enable-chunked-prefill",
     ]
 
 
-def _pixel_limits(settings: Settings) -> list[str]:
+def _pixel_limits(plan: Plan) -> list[str]:
     """Caps what one picture may cost, which is also what vLLM sets memory aside for.
 
-    A checkpoint that asks for less keeps its own limits.
+    A checkpoint that asks for less keeps its own limits, both of them.
     """
-    folder = _folder(settings)
-    own = folder / "preprocessor_config.json" if folder else None
-    if own and own.is_file():
-        size = json.loads(own.read_text(encoding="utf-8")).get("size") or {}
-        if size.get("longest_edge", settings.max_pixels + 1) <= settings.max_pixels:
-            return []
-    size = {"longest_edge": settings.max_pixels, "shortest_edge": SMALLEST_PICTURE}
+    if plan.own_pixel_limit:
+        return []
+    size = {"longest_edge": plan.max_pixels, "shortest_edge": SMALLEST_PICTURE}
     return [f"--mm-processor-kwargs={_json({'size': size})}"]
-
-
-def _folder(settings: Settings) -> Path | None:
-    """The checkpoint's folder, or None when the model is a hub name."""
-    folder = Path(settings.model).expanduser()
-    return folder if folder.is_dir() else None
 
 
 def _json(value: dict[str, Any]) -> str:

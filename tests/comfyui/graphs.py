@@ -20,6 +20,12 @@ DEFAULTS: dict[str, Any] = {
     "unknown_tags": "keep",
     "closed_vocabulary": False,
 }
+ENGINE_DEFAULTS: dict[str, Any] = {
+    "model": "from settings",
+    "precision": "from settings",
+    "release": "when VRAM is needed",
+    "endpoint": "",
+}
 
 
 def image_to_prompt(image: list[Any], **inputs: Any) -> dict[str, Any]:
@@ -72,3 +78,20 @@ def redraw(file: str, **inputs: Any) -> Graph:
 def shown(prompt: str, output: int) -> dict[str, Any]:
     """ComfyUI's own Preview Any on one of our node's outputs, whose text then stands in the history."""
     return {"class_type": "PreviewAny", "inputs": {"source": [prompt, output]}}
+
+
+def engine(**inputs: Any) -> dict[str, Any]:
+    """Prompt Engine with its defaults."""
+    return {"class_type": "Img2Prompt_PromptEngine", "inputs": {**ENGINE_DEFAULTS, **inputs}}
+
+
+def with_engine(graph: Graph, **inputs: Any) -> Graph:
+    """The graph with a Prompt Engine, number "engine", before its node "prompt"."""
+    asking = graph["prompt"]
+    asking = {**asking, "inputs": {**asking["inputs"], "engine": ["engine", 0]}}
+    return {**graph, "prompt": asking, "engine": engine(**inputs)}
+
+
+def release(anything: list[Any], action: str = "sleep") -> dict[str, Any]:
+    """Release Prompt Engine, fed by the link `anything`."""
+    return {"class_type": "Img2Prompt_ReleasePromptEngine", "inputs": {"anything": anything, "action": action}}

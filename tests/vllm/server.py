@@ -1,18 +1,19 @@
-"""A real vLLM on the CPU as a child process, serving the small trained model in tests/seeing_model/model.
+"""A real vLLM on the CPU of our own, serving the small trained model in tests/seeing_model/model.
 
-It is started by the engine's own command line and process, so these are tested by every test that asks it.
+It is started by the engine's own plan, command line and supervisor, and guarded as a user's is, so these are tested by
+every test that asks it.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import time
 import urllib.request
 from pathlib import Path
 
-from ...engine.server.command import find_device, serve_command, serve_environment, served_name
-from ...engine.server.process import VllmProcess, free_port
+from ...engine.server import control
+from ...engine.server.folder import State
+from ...engine.server.launch import Launch
 from ...engine.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,28 +29,36 @@ class VllmServer:
     """vLLM, ready when the constructor returns. Raises RuntimeError with its log's end when it does not start."""
 
     def __init__(self, folder: Path) -> None:
-        settings = Settings(model=str(CHECKPOINT), vllm=str(PROGRAM), cache_dir=folder)
-        port, device = free_port(), find_device()
-        self.origin = f"http://127.0.0.1:{port}"
-        self.url = f"{self.origin}/v1"
-        self.model = served_name(settings)
-        self.api_key = secrets.token_urlsafe(16)
-        # the last --dtype counts; without bfloat16 in the processor, float32 is several times faster
-        command = [*serve_command(settings, PROGRAM, port, device), "--dtype=float32"]
-        environment = serve_environment(settings, PROGRAM, device, self.api_key)
-        self.process = VllmProcess(command, environment, port, folder / "vllm.log")
+        settings = Settings(
+            engine="managed",
+            model=str(CHECKPOINT),
+            vllm=str(PROGRAM),
+            cache_dir=folder,
+            start_timeout_s=START_TIMEOUT_S,
+        )
+        launch = Launch.of(settings)
+        spec = launch.spec()
+        for command in spec["commands"]:
+            # the last --dtype counts; without bfloat16 in the processor, float32 is several times faster
+            command.append("--dtype=float32")
+        self.folder = launch.folder
+        self.model = launch.model
+        self._lease = self.folder.lease()
         try:
-            self._wait_ready()
+            self.folder.start(spec)
+            state = self._wait_ready()
         except BaseException:
             self.stop()
             raise
+        self.url, self.api_key = state.url, state.token
+        self.origin = self.url.removesuffix("/v1")
 
-    def _wait_ready(self) -> None:
-        end = time.monotonic() + START_TIMEOUT_S
-        while not self.process.healthy():
-            if self.process.exit_code is not None or time.monotonic() > end:
-                raise RuntimeError(f"vLLM did not start:\n{self.process.last_lines()}")
+    def _wait_ready(self) -> State:
+        while (state := self.folder.now()).phase == "starting":
             time.sleep(0.2)
+        if state.phase != "ready":
+            raise RuntimeError(f"vLLM did not start: {state.error or state.reason}")
+        return state
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,4 +91,5 @@ class VllmServer:
 
     def stop(self) -> None:
         """End it with all its processes; idempotent."""
-        self.process.stop()
+        control.stop(self.folder)
+        self._lease.close()

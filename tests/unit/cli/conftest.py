@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from img2prompt.cli.app import run
-from img2prompt.engine import shared
+from img2prompt.engine.shared import close_engines
 from img2prompt.tests.seeing import draw
 from img2prompt.tests.seeing_server import SeeingServer
 
@@ -30,7 +30,7 @@ def img2prompt(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Img2Prompt]:
     """Runs the command with these arguments in this process, without vllm on PATH and with nothing on disk."""
-    monkeypatch.setattr(shared, "_engine", None)
+    close_engines()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("IMG2PROMPT_CACHE", "false")
 
@@ -42,8 +42,7 @@ def img2prompt(
         return Ended(end.value.code, written.out, written.err)
 
     yield command
-    if shared._engine is not None:
-        shared._engine.stop()
+    close_engines()
 
 
 @pytest.fixture

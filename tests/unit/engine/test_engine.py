@@ -7,17 +7,18 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from img2prompt.engine import Engine, Settings
-from img2prompt.engine.backend import Report, Status
+from img2prompt.engine.backend import Report
 from img2prompt.engine.engine import PREPARE_THREADS
-from img2prompt.engine.errors import BadAnswer, NoEngine, StartFailed, Unreachable
+from img2prompt.engine.errors import BadAnswer, NoEngine, StartFailed
+from img2prompt.engine.sketch import SketchBackend
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.errors import PictureError
-from img2prompt.prompts.request import Answer, Request
+from img2prompt.prompts.request import Request
 from img2prompt.tests.seeing import COLORS, draw
 from img2prompt.tests.seeing_server import SeeingServer
 from PIL import Image
@@ -183,52 +184,41 @@ def test_what_on_answer_raises_ends_the_batch(server: SeeingServer, engine: Engi
     until(lambda: server.counts.in_flight == 0)
 
 
-class Slow:
-    """A backend whose start takes until `go`, and fails as often as it is told."""
+class Slow(SketchBackend):
+    """A backend that wakes when `go` is set, and fails once before."""
 
     name = "slow"
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.go = threading.Event()
-        self.failures = failures
-        self.starts = self.closes = self.starting = 0
+        self.wakes = self.closes = 0
 
-    async def ready(self, report: Report) -> None:
-        assert self.starting == 0
-        self.starting += 1
-        try:
-            report("starting")
-            while not self.go.is_set():
-                await asyncio.sleep(0.01)
-            self.starts += 1
-            if self.starts <= self.failures:
-                raise StartFailed("It did not start; look at its log.")
-        finally:
-            self.starting -= 1
-
-    async def answer(self, request: Request[Answer]) -> Answer:
-        raise Unreachable(f"It was asked about {len(request.pictures)} pictures.")
-
-    def identity(self) -> str:
-        return "slow"
-
-    def status(self) -> Status:
-        return Status(self.name, "", "", "It is slow.")
+    async def wake(self, report: Report) -> None:
+        self.wakes += 1
+        if self.wakes == 1:
+            raise StartFailed("It did not start; look at its log.")
+        report("starting")
+        while not self.go.is_set():
+            await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         self.closes += 1
 
 
-def test_the_backend_gets_ready_once_at_a_time_and_tells(until: Until) -> None:
-    backend = Slow(failures=1)
+def test_getting_ready_tells_and_fails_and_closing_is_done_once(until: Until) -> None:
+    backend = Slow()
     engine = Engine(backend, Settings(cache=False))
     said: list[str] = []
-    batches = [engine.submit_many(some(1), report=said.append) for _ in range(3)]
-    until(lambda: said)
-    backend.go.set()
-    errors = [type(batch.exception(20)) for batch in batches]
-    assert errors == [StartFailed, Unreachable, Unreachable]
-    assert said == ["starting", "starting", "", "starting", ""]
+    with pytest.raises(StartFailed):
+        engine.ready(said.append)
+    with ThreadPoolExecutor() as pool:
+        ready = pool.submit(engine.wake, said.append)
+        until(lambda: said)
+        assert not ready.done()
+        backend.go.set()
+        assert ready.result(20).engine == "slow"
+    assert said == ["starting", ""]
     engine.close()
     engine.close()
     assert backend.closes == 1

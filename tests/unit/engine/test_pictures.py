@@ -222,3 +222,27 @@ def test_damaged_files_are_picture_errors_or_pictures(suffix: str, capfd: pytest
         except PictureError as error:
             assert str(error).endswith(".")
     capfd.readouterr()  # libtiff writes to stderr by itself
+
+
+def test_what_is_sent_is_what_the_picture_was() -> None:
+    picture = draw("red")
+    encoded, same = encode(picture, BUDGET), encode(picture, BUDGET)
+    digest = encoded.digest
+    picture.paste((0, 0, 255), (0, 0, *picture.size))
+    assert near(center(received(encoded)), RED)
+    assert encoded.digest == digest == same.digest != encode(picture, BUDGET).digest
+    assert encoded.jpeg is encoded.jpeg
+    assert not encoded._pixels  # ten times as large as the JPEG, and a batch has many
+
+
+def test_the_digest_holds_how_pictures_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = encode(draw("red"), BUDGET).digest
+    monkeypatch.setattr(pictures, "JPEG_QUALITY", 90)
+    assert encode(draw("red"), BUDGET).digest != before
+
+
+def test_a_digest_that_comes_too_late_is_no_digest_of_nothing() -> None:
+    encoded = encode(draw("red"), BUDGET)
+    assert encoded.jpeg
+    with pytest.raises(RuntimeError, match="digest comes before jpeg"):
+        _ = encoded.digest

@@ -1,17 +1,20 @@
-"""How vLLM is called and what its log tells: its flags, environment, program and device."""
+"""How vLLM is called and what its log tells: its program, device, flags and environment."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from img2prompt.engine.errors import SettingsError
-from img2prompt.engine.server.command import Device, find_device, find_vllm, serve_command, serve_environment
+from img2prompt.engine.server import install
+from img2prompt.engine.server.command import find_vllm, serve_command, serve_environment, served_name
+from img2prompt.engine.server.device import Device, find_device
 from img2prompt.engine.server.managed import ManagedBackend
-from img2prompt.engine.server.process import VllmProcess
+from img2prompt.engine.server.plan import make_plan
+from img2prompt.engine.server.supervisor import Log
 from img2prompt.engine.settings import Settings
-from img2prompt.tests.waiting import until
 
 SEEING_MODEL = Path(__file__).parents[2] / "seeing_model" / "model"
 PROGRAM = Path("/environment/bin/vllm")
@@ -28,31 +31,60 @@ def script(file: Path, text: str) -> Path:
     return file
 
 
-def test_find_vllm_takes_the_setting_then_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, other = script(tmp_path / "vllm", "exit 0"), script(tmp_path / "other", "exit 0")
+@pytest.fixture(autouse=True)
+def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(install, "installed_vllm", lambda: None)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("IMG2PROMPT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def test_find_vllm_takes_the_setting_then_the_installed_one_then_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "installed").mkdir()
+    program, other, installed = (script(tmp_path / name, "exit 0") for name in ("vllm", "other", "installed/vllm"))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert find_vllm(settings()) is None
     assert find_vllm(settings(vllm=str(other))) == other
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_vllm(settings()) == program
+    monkeypatch.setattr(install, "installed_vllm", lambda: installed)
+    assert find_vllm(settings()) == installed
     assert find_vllm(settings(vllm=str(other))) == other
     with pytest.raises(SettingsError, match="IMG2PROMPT_VLLM"):
         find_vllm(settings(vllm=str(tmp_path / "missing")))
 
 
+H100 = "81559, 80994, GPU-aa11, 9.0, NVIDIA H100 80GB HBM3"
+RTX = "24564, 23000, GPU-bb22, 8.9, NVIDIA GeForce RTX 4090, a"
+TWO = f"echo '{H100}'; echo '{RTX}'"
+OLD = 'case "$1" in *compute_cap*) exit 2;; esac; echo "12196, 12000, GPU-cc33, NVIDIA TITAN Xp"'
+LARGE = Device("gpu", 81559 / 1024, 80994 / 1024, 9.0, "NVIDIA H100 80GB HBM3")
+SECOND = Device("gpu", 24564 / 1024, 23000 / 1024, 8.9, "NVIDIA GeForce RTX 4090, a")
+
+
 @pytest.mark.parametrize(
     ("driver", "visible", "device"),
     [
-        ("echo 81559; echo 81559", None, Device("gpu", 81559 / 1024)),
-        ("echo 81559", "", Device("cpu")),
-        ("echo 81559", "-1", Device("cpu")),
+        (TWO, None, LARGE),
+        (TWO, "0", LARGE),
+        (TWO, "1", SECOND),
+        (TWO, " 1 ,0", SECOND),
+        (TWO, "2", Device("cpu")),
+        (TWO, "GPU-bb22", SECOND),
+        (TWO, "GPU-bb", SECOND),
+        (TWO, "GPU-dd", Device("cpu")),
+        (TWO, "MIG-ee55", LARGE),
+        (TWO, "", Device("cpu")),
+        (TWO, "-1", Device("cpu")),
+        (OLD, None, Device("gpu", 12196 / 1024, 12000 / 1024, 0.0, "NVIDIA TITAN Xp")),
+        ("echo '8188, [N/A], GPU-1, [N/A], A GPU'", None, Device("gpu", 8188 / 1024, 0.0, 0.0, "A GPU")),
         ("echo 'No devices were found'", None, Device("cpu")),
         ("echo 'driver mismatch' >&2; exit 18", None, Device("cpu")),
         (None, None, Device("cpu")),
     ],
-    ids=["two GPUs", "hidden", "hidden by -1", "none", "driver fails", "no driver"],
 )
-def test_find_device_asks_the_driver(
+def test_find_device_asks_the_driver_for_the_visible_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str | None, visible: str | None, device: Device
 ) -> None:
     if driver is not None:
@@ -64,15 +96,28 @@ def test_find_device_asks_the_driver(
     assert find_device() == device
 
 
-GPU_CACHE = f"--kv-cache-memory-bytes={3 * 1024**3 // 2}"
+GPU_CACHE = f"--kv-cache-memory-bytes={9 * 1024**3 // 8}"
 CAP = '--mm-processor-kwargs={"size":{"longest_edge":1048576,"shortest_edge":65536}}'
+FP8 = "Qwen/Qwen3-VL-8B-Instruct-FP8"
+SLEEP = "--enable-sleep-mode"
 
 
 @pytest.mark.parametrize(
     ("device", "more", "there", "not_there"),
     [
-        (Device("gpu", 79.6), {}, {GPU_CACHE, "--gpu-memory-utilization=0.05", CAP}, {"--enforce-eager"}),
-        (Device("gpu", 15.99), {}, {GPU_CACHE, "--enforce-eager"}, {"--dtype=bfloat16"}),
+        (
+            Device("gpu", 79.6),
+            {},
+            {"--kv-cache-memory-bytes=4294967296", "--gpu-memory-utilization=0.05", CAP, SLEEP, "--max-num-seqs=16"},
+            {"--enforce-eager"},
+        ),
+        (
+            Device("gpu", 15.99),
+            {"max_in_flight": 4},
+            {GPU_CACHE, "--enforce-eager", "--max-model-len=8192", "--max-num-batched-tokens=2048", "--max-num-seqs=4"},
+            {"--dtype=bfloat16"},
+        ),
+        (Device("gpu", 24.0), {"kv_cache_gib": 1.5}, {"--kv-cache-memory-bytes=1610612736"}, set()),
         (
             Device("cpu"),
             {"max_model_len": 4096},
@@ -84,40 +129,85 @@ CAP = '--mm-processor-kwargs={"size":{"longest_edge":1048576,"shortest_edge":655
                 "--max-num-seqs=8",
                 "--max-model-len=4096",
             },
-            {GPU_CACHE, "--gpu-memory-utilization=0.05"},
+            {GPU_CACHE, "--gpu-memory-utilization=0.05", SLEEP},
         ),
         (Device("cpu"), {"max_in_flight": 2}, {"--max-num-seqs=2"}, {"--max-num-seqs=8"}),
         (Device("cpu"), {"model": str(SEEING_MODEL)}, {"--served-model-name=model"}, {CAP}),
+        (Device("gpu", 24.0), {"model": str(SEEING_MODEL)}, {"--served-model-name=model"}, {CAP}),
     ],
-    ids=["large GPU", "16 GB", "CPU", "few in flight", "a checkpoint with smaller pictures"],
+    ids=["large GPU", "16 GB", "a cache of one's own", "CPU", "few in flight", "CPU, own pictures", "own pictures"],
 )
-def test_serve_command_fits_the_device(
+def test_serve_command_is_the_plan_in_flags(
     device: Device, more: dict[str, object], there: set[str], not_there: set[str]
 ) -> None:
-    chosen = settings(**({"kv_cache_gib": 1.5} | more))
-    command = serve_command(chosen, PROGRAM, 8123, device)
+    chosen = settings(**({"model": FP8} | more))
+    command = serve_command(chosen, PROGRAM, device, make_plan(chosen, device))
     assert command[:3] == [str(PROGRAM), "serve", chosen.model]
     assert there <= set(command)
     assert not not_there & set(command)
     always = {
         "--host=127.0.0.1",
-        "--port=8123",
+        "--port={port}",
+        "--middleware=img2prompt_guard.Guard",
         '--structured-outputs-config={"backend":"guidance","disable_any_whitespace":true}',
         "--allowed-media-domains=nowhere.invalid",
         "--generation-config=vllm",
         "--disable-fastapi-docs",
     }
     assert always <= set(command)
+    own_limit = chosen.model == str(SEEING_MODEL)
+    assert any(word.startswith("--mm-processor-kwargs") for word in command) != own_limit
 
 
-def test_serve_environment_keeps_ours_out_and_development_routes_shut(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VLLM_SERVER_DEV_MODE", "IMG2PROMPT_API_KEY", "HF_TOKEN"):
+def test_a_chosen_checkpoint_is_served_by_its_name() -> None:
+    device = Device("gpu", 12.0)
+    plan = make_plan(settings(model=""), device)
+    command = serve_command(settings(model=""), PROGRAM, device, plan)
+    assert command[2] == "cyankiwi/Qwen3-VL-8B-Instruct-AWQ-4bit"
+    assert f"--served-model-name={served_name(plan)}" in command
+    assert served_name(plan) == "Qwen3-VL-8B-Instruct-AWQ-4bit"
+
+
+def test_weights_in_ram_exclude_sleep() -> None:
+    device, chosen = Device("gpu", 24.0), settings(model=FP8)
+    plan = replace(make_plan(chosen, device), cpu_offload_gib=2.0)
+    command = serve_command(chosen, PROGRAM, device, plan)
+    assert "--cpu-offload-gb=2" in command and SLEEP not in command
+
+
+def test_serve_environment_keeps_ours_out_and_lets_the_guard_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("IMG2PROMPT_API_KEY", "HF_TOKEN"):
         monkeypatch.setenv(name, "1")
-    environment = serve_environment(settings(kv_cache_gib=2.4), PROGRAM, Device("cpu"), "secret")
-    wanted = {"VLLM_API_KEY": "secret", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "2", "HF_TOKEN": "1"}
+    monkeypatch.setenv("PYTHONPATH", "/theirs")  # ComfyUI's is not for vLLM's Python
+    monkeypatch.setenv("PYTHONHOME", "/theirs")
+    chosen = settings(kv_cache_gib=2.4)
+    environment = serve_environment(chosen, PROGRAM, Device("cpu"), "secret", tmp_path / "engine")
+    wanted = {
+        "VLLM_API_KEY": "secret",
+        "IMG2PROMPT_ENGINE_TOKEN": "secret",
+        "IMG2PROMPT_ENGINE_FOLDER": str(tmp_path / "engine"),
+        "VLLM_SERVER_DEV_MODE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "3",
+        "HF_TOKEN": "1",
+    }
     assert wanted.items() <= environment.items()
-    assert not {"VLLM_SERVER_DEV_MODE", "IMG2PROMPT_API_KEY"} & environment.keys()
+    assert [name for name in environment if name.startswith("IMG2PROMPT_") and name not in wanted] == []
     assert environment["PATH"].startswith(str(PROGRAM.parent))
+    assert "PYTHONHOME" not in environment
+    assert list(Path(environment["PYTHONPATH"]).glob("img2prompt_guard*")), "the guard is on the server's path"
+    assert "HF_HUB_OFFLINE" not in environment
+    assert "secret" not in " ".join(serve_command(chosen, PROGRAM, Device("cpu"), make_plan(chosen, Device("cpu"))))
+
+
+def test_the_environment_of_a_gpu_and_of_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    environment = serve_environment(settings(model=str(SEEING_MODEL)), PROGRAM, Device("gpu", 24.0), "secret", tmp_path)
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert "VLLM_CPU_KVCACHE_SPACE" not in environment
+    assert os.pathsep not in environment["PYTHONPATH"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +227,10 @@ def test_serve_environment_keeps_ours_out_and_development_routes_shut(monkeypatc
     ],
 )
 def test_vllms_log_tells_how_far_it_is(tmp_path: Path, line: str, progress: str) -> None:
-    (tmp_path / "line").write_text(f"{line}\r\n")
-    program = script(tmp_path / "vllm", f"cat '{tmp_path}/line'")
-    server = VllmProcess([str(program)], os.environ, 1, tmp_path / "vllm.log")
-    until(lambda: server.ended)
-    assert server.read_progress() == progress
-    server.stop()
+    log = Log(tmp_path / "no folder" / "vllm.log")  # so it leaves no open file
+    log.begin()
+    log.take(f"{line}\r\n".encode())
+    assert log.progress == progress
 
 
 def test_identity_follows_a_local_checkpoints_files(tmp_path: Path) -> None:

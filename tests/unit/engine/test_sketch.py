@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
 
 def analyse(picture: Image.Image) -> ImageAnalysis:
-    return asyncio.run(SketchBackend().answer(Request((picture,), "Describe it.", ImageAnalysis)))
+    return asyncio.run(SketchBackend().answer(Request((picture,), "Describe it.", ImageAnalysis), print))
 
 
 def lit_portal() -> Image.Image:
@@ -92,7 +92,7 @@ def test_it_never_names_what_it_cannot_see(photo: str) -> None:
 )
 def test_other_requests_are_refused_with_the_next_step(request_: Request[ImageAnalysis]) -> None:
     with pytest.raises(Refused, match=r"sketch engine measures colours and light in one picture.*set an endpoint"):
-        asyncio.run(SketchBackend().answer(request_))
+        asyncio.run(SketchBackend().answer(request_, print))
 
 
 def test_status_says_that_it_is_a_sketch() -> None:

@@ -1,0 +1,63 @@
+"""What all backends with a model do before and after they ask it: prepare the pictures, and keep answers on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
+
+from ..prompts.request import Answer, Request
+from .cache import AnswerCache, answer_key
+from .chat import Chat, prepare, question
+from .settings import Settings
+
+MIB = 2**20
+
+
+class Answers:
+    """Requests on their way to the model, and answers on their way back. Use it on one event loop at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        file, size = settings.cache_dir / "answers.sqlite3", settings.cache_mib * MIB
+        self._cache = AnswerCache(file, size) if settings.cache else None
+        self.hits = self.misses = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """What belongs to one event loop."""
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def get(
+        self, request: Request[Answer], identity: str, ask: Callable[[Chat[Answer]], Awaitable[Answer]]
+    ) -> Answer:
+        """The kept answer, or what `ask` gets from the model that `identity` stands for. Raises EngineError or
+        PictureError."""
+        preparing = asyncio.to_thread(prepare, request, self._settings.max_pixels, self._settings.temperature)
+        del request
+        chat = await preparing
+        if self._cache is None:
+            return await self._ask(chat, ask)
+        key = await asyncio.to_thread(lambda: answer_key(identity, question(chat)))
+        # equal requests at one time: the first asks, the others find its answer
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            found = await asyncio.to_thread(self._cache.get, key, chat.answer)
+            if found is not None:
+                self.hits += 1
+                return found
+            found = await self._ask(chat, ask)
+            await asyncio.to_thread(self._cache.put, key, found)
+            return found
+
+    async def _ask(self, chat: Chat[Answer], ask: Callable[[Chat[Answer]], Awaitable[Answer]]) -> Answer:
+        """From the model. Who waits for it holds JPEGs, not pixels, which are ten times as large."""
+        self.misses += 1
+        for picture in chat.pictures:
+            await asyncio.to_thread(getattr, picture, "jpeg")
+        return await ask(chat)
+
+    def close(self) -> None:
+        """Close the file; the next request opens it again."""
+        self.begin()
+        if self._cache is not None:
+            self._cache.close()
