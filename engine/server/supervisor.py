@@ -43,7 +43,7 @@ SWEEP_AFTER_S = 1.0
 TRIES = 3
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 STEADY_S = 60.0
-"""A server that has served so long did not crash "in a row" with the one before."""
+"""A server that was ready for so long, or has been asked something, did not crash "in a row" with the one before."""
 HEALTH_TIMEOUT_S = 2.0
 LOG_BYTES = 8 * 2**20
 """A longer log is put aside as vllm.log.1."""
@@ -143,6 +143,8 @@ class Supervisor:
         """In a row."""
         self.served = False
         """The server that runs, or ended last, has been ready."""
+        self.unasked = 0.0
+        """What `last_asked()` told when it became ready."""
         self.since = self.leased = time.monotonic()
         self.stop_reason = ""
         self.state: dict[str, Any] = {
@@ -249,6 +251,7 @@ class Supervisor:
         if healthy(self.state["port"], self.spec["token"]):
             self.since, self.served = time.monotonic(), True
             self.touch()
+            self.unasked = self.last_asked()
             self.try_to_tell(phase="ready", progress="ready", stepped_down=self.command > 0)
             return
         self.try_to_tell(progress=self.log.progress)
@@ -272,10 +275,15 @@ class Supervisor:
                     self.try_to_tell(phase="stopping")
         if self.state["phase"] != "ready":
             return
-        with contextlib.suppress(OSError):
-            idle_s = time.time() - (self.folder / "activity").stat().st_mtime
-            if idle_s > self.spec["idle_stop_s"]:
-                self.stop(f"nobody asked it anything for {self.spec['idle_stop_s']:g} s")
+        if time.time() - self.last_asked() > self.spec["idle_stop_s"]:
+            self.stop(f"nobody asked it anything for {self.spec['idle_stop_s']:g} s")
+
+    def last_asked(self) -> float:
+        """When the guard noted a request last, or the server was ready; in seconds since the epoch."""
+        try:
+            return (self.folder / "activity").stat().st_mtime
+        except OSError:  # a full disk: never idle
+            return time.time()
 
     def touch(self) -> None:
         """Count the idle time from now."""
@@ -323,7 +331,8 @@ class Supervisor:
             self.command += 1
             self.try_to_tell(phase="starting", progress="out of memory; starting smaller", crash=error, port=0)
             return True
-        self.failures = 1 if self.served and time.monotonic() - self.since > STEADY_S else self.failures + 1
+        steady = time.monotonic() - self.since > STEADY_S or self.last_asked() != self.unasked
+        self.failures = 1 if self.served and steady else self.failures + 1
         passing = self.served or code < 0 or PASSING.search(self.log.hints) is not None
         if not passing or self.failures > TRIES:
             full = OUT_OF_MEMORY.search(self.log.hints) is not None

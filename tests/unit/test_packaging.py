@@ -56,7 +56,8 @@ def test_every_package_is_listed() -> None:
     """But for what runs in vLLM's processes, which is carried along as data: nothing of ours imports it."""
     folders = [folder for folder in ROOT.glob("[!.]*") if folder.is_dir() and folder.name not in NOT_SHIPPED]
     files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
-    found = {".".join(("img2prompt", *file.relative_to(ROOT).parent.parts)) for file in files if "inside" not in file.parts}
+    imported = [file.relative_to(ROOT).parent.parts for file in files if "inside" not in file.parts]
+    found = {".".join(("img2prompt", *parts)) for parts in imported}
     assert found == set(PROJECT["tool"]["setuptools"]["packages"])
 
 

