@@ -14,7 +14,6 @@ PYTHON ?= python3
 PORT ?= 8188
 PYTEST_ARGS ?=
 TODAY := $(shell date +%F)
-GPU_VLLM ?= $(HOME)/.local/share/img2prompt/vllm-0.32.0/bin/vllm
 export PYTHON PORT
 
 ENVIRONMENTS := $(PYTHON) scripts/environments.py

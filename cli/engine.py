@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,13 +82,16 @@ def sleep() -> None:
 
 @app.command()
 def wake() -> None:
-    """Have the engine on the GPU again."""
+    """Have the engine on the GPU again. Exit code 1 when none runs."""
     from ..engine.server import control
 
-    for folder in _running():
+    running = _running()
+    for folder in running:
         if level := folder.sleep_level:
             control.wake(folder.now(), level)
         put(_detail(folder))
+    if not running:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -113,15 +115,17 @@ def logs(
         raise _nothing("No engine of yours has written a log yet; `img2prompt engine start` starts one.")
     log = max(started, key=lambda folder: folder.log_file.stat().st_mtime).log_file
     say(str(log))
-    with log.open("rb") as file:
-        for line in file.read().decode(errors="replace").splitlines()[-lines:]:
-            put(line)
-        while follow:
-            put(file.read().decode(errors="replace").rstrip("\n")) if _grown(file.tell(), log) else time.sleep(FOLLOW_S)
-
-
-def _grown(position: int, log: Path) -> bool:
-    return log.stat().st_size > position
+    data = log.read_bytes()
+    for line in data.decode(errors="replace").splitlines()[-lines:]:
+        put(line)
+    position = len(data)
+    while follow:
+        data = log.read_bytes() if log.exists() else b""
+        position = 0 if len(data) < position else position  # another log has begun
+        if len(data) > position:
+            put(data[position:].decode(errors="replace").rstrip("\n"))
+            position = len(data)
+        time.sleep(FOLLOW_S)
 
 
 def _connect(folders: list[EngineFolder], output: Format) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MODELS = ("Qwen/Qwen3-VL-8B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen3-VL-2B-Instruct")
 """The only ones that a workflow may name: a free text would let it fetch and run any checkpoint."""
+OWN_NAMES: dict[str, str] = dict(zip(MODELS, ("8B", "4B", "2B"), strict=True))
+"""What the memory plan calls them: of a size it chooses the precision that fits, of a checkpoint it takes that one."""
 PRECISIONS = ("auto", "bf16", "fp8", "w4a16")
 SECRETIVE = "@?#"
 """Where a URL carries passwords and keys."""
@@ -43,7 +45,9 @@ class EngineChoice:
                     "The settings choose the sketch engine, which has no model to choose; take out "
                     'engine = "sketch" (IMG2PROMPT_ENGINE), or leave model and precision to the settings.'
                 )
-            changes |= {"model": self.model} if self.model else {}
+            engine = changes.get("engine", settings.engine)
+            elsewhere = engine == "endpoint" or (engine == "auto" and settings.endpoint)
+            changes |= {"model": self.model if elsewhere else OWN_NAMES[self.model]} if self.model else {}
             changes |= {"precision": self.precision} if self.precision else {}
         return settings.model_copy(update=changes) if changes else settings
 

@@ -23,6 +23,10 @@ class Room:
         self._lock = threading.Lock()
         self._given = False
         self._users = 0
+        self.uses = 0
+        """Requests that have needed the model so far."""
+        self.asleep = False
+        """It is known that the model sleeps: it must be woken when there is room."""
 
     @property
     def given(self) -> bool:
@@ -52,6 +56,7 @@ class Room:
         """While a request needs the model: from before it is sent until it is answered."""
         with self._lock:
             self._users += 1
+            self.uses += 1
         try:
             yield
         finally:

@@ -87,8 +87,8 @@ def choose_backend(settings: Settings) -> Backend:
 
         return ManagedBackend(settings)
     raise NoEngine(
-        "No engine is set up; set IMG2PROMPT_ENDPOINT to the URL of a server with a vision model, or IMG2PROMPT_MODEL "
-        "to a checkpoint with vLLM installed, or IMG2PROMPT_ENGINE=sketch for colours and light without a model."
+        "No engine is set up; run `img2prompt engine install` on Linux with an NVIDIA GPU, or set IMG2PROMPT_ENDPOINT "
+        "to the URL of a server with a vision model, or IMG2PROMPT_ENGINE=sketch for colours and light without a model."
     )
 
 

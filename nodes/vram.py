@@ -22,6 +22,7 @@ from .patcher import EnginePatcher
 
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..engine.room import Room
 
 WHEN_NEEDED, AFTER_EACH_RUN, KEEP, STOP = RELEASES = (
     "when VRAM is needed",
@@ -36,10 +37,11 @@ SLACK = 1.1
 """Room for this much more than the engine takes, as the manager itself leaves."""
 
 _log = logging.getLogger(__name__)
-_sharing: dict[Engine, EnginePatcher] = {}
-"""The engines that share ComfyUI's GPU. The manager refers to them weakly: here they are kept."""
-_asking: Counter[Engine] = Counter()
-"""How many nodes ask an engine now."""
+_sharing: dict[Room, EnginePatcher] = {}
+"""The servers that share ComfyUI's GPU, by the room that all engines of one server have in common. The manager refers
+to them weakly: here they are kept."""
+_asking: Counter[Room] = Counter()
+"""How many nodes ask a server now."""
 _said: set[str] = set()
 
 
@@ -76,8 +78,13 @@ class SharedEngine:
     def tend(self, patcher: EnginePatcher) -> None:
         """Make room where requests want it. On ComfyUI's thread."""
         room = self.engine.room
-        if room.wanted or (room.given and not (self.listed or self.alone)):
+        if (room.wanted or (room.given and not (self.listed or self.alone))) and not self._others_turn():
             self._claim(patcher)
+
+    def _others_turn(self) -> bool:
+        """Whether another engine of ours is answering: evicted now, it would want to come back at once, for ever."""
+        others = [other.model for other in _sharing.values() if other.model is not self]
+        return any(other.engine.room.given and other.engine.room.users and not other.kept for other in others)
 
     def _claim(self, patcher: EnginePatcher) -> None:
         self._claiming, self._thread = True, threading.get_ident()
@@ -86,6 +93,8 @@ class SharedEngine:
                 comfy.load_models_gpu(patcher)
                 self.listed = True
         except (TypeError, AttributeError) as error:
+            if EnginePatcher.__name__ not in str(error):  # another pack's model
+                raise
             self.alone = True
             _say_once(
                 "This ComfyUI's memory manager cannot take the prompt engine (%s: %s); it makes room for the engine "
@@ -160,25 +169,28 @@ def using(engine: Engine, release: str) -> Iterator[Callable[[], None]]:
     At its end the last of the nodes that ask lets go of the GPU as `release`, one of RELEASES, says.
     """
     patcher = _share(engine)
+    room = engine.room
     if patcher is not None:
         patcher.model.kept = release == KEEP
-        if not _asking[engine]:
+        if not _asking[room]:
             patcher.model.meet()
-    _asking[engine] += 1
+    _asking[room] += 1
+    uses = room.uses
     try:
         yield _nothing if patcher is None else lambda: patcher.model.tend(patcher)
     finally:
-        _asking[engine] -= 1
-        if not _asking[engine]:
-            del _asking[engine]
-            _let_go(engine, release)
+        _asking[room] -= 1
+        if not _asking[room]:
+            del _asking[room]
+            if room.uses != uses:  # else all answers came from the disk
+                _let_go(engine, release)
 
 
 def put_to_sleep(engine: Engine) -> None:
     """Take an engine of our own off the GPU now, whatever its release says; blocks. Raises EngineError."""
     if not _is_ours(engine):
         return
-    if (patcher := _sharing.get(engine)) is not None:
+    if (patcher := _sharing.get(engine.room)) is not None:
         patcher.model.sleep()
     else:
         engine.sleep()
@@ -196,23 +208,24 @@ def _share(engine: Engine) -> EnginePatcher | None:
     """What the manager knows the engine by; None where they share no GPU."""
     from ..engine.shared import engines
 
-    if engine in _sharing:
-        return _sharing[engine]
     device = comfy.gpu() if engine.gpu_bytes else None
     if device is None:
         return None
-    live = engines()
-    for closed in [other for other in _sharing if other not in live and not _asking[other]]:
+    if (known := _sharing.get(engine.room)) is not None:
+        known.model.engine = engine  # the other may have been closed, and it is the same server
+        return known
+    live = {other.room for other in engines()}
+    for closed in [room for room in _sharing if room not in live and not _asking[room]]:
         del _sharing[closed]
-    _sharing[engine] = EnginePatcher(SharedEngine(engine, device))
-    return _sharing[engine]
+    _sharing[engine.room] = EnginePatcher(SharedEngine(engine, device))
+    return _sharing[engine.room]
 
 
 def _let_go(engine: Engine, release: str) -> None:
     """What `release` says of the end of a run. It fails no run: the answers are there."""
     from ..engine import EngineError
 
-    alone = engine in _sharing and _sharing[engine].model.alone
+    alone = engine.room in _sharing and _sharing[engine.room].model.alone
     try:
         if release == STOP:
             stop(engine)

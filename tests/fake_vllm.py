@@ -69,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             (folder / "asleep").write_text(self.path.partition("level=")[2][:1])
             return self.reply(200, {{}})
         if path == "/wake_up":
+            time.sleep(1 if mode == "drowsy" else 0)
             (folder / "asleep").unlink(missing_ok=True)
             return self.reply(200, {{}})
         if path == "/collective_rpc":
@@ -115,7 +116,8 @@ class FakeVllm:
         self.mode("works")
 
     def mode(self, mode: str) -> None:
-        """How it behaves: works, stubborn, dies1 (any exit code), full, taken, sleepless; "full,works" at two calls."""
+        """How it behaves: works, stubborn, dies1 (any exit code), full, taken, sleepless, drowsy; "full,works" is for
+        two calls."""
         self._monkeypatch.setenv("FAKE_MODE", mode)
 
     def go(self) -> None:

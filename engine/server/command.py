@@ -26,6 +26,9 @@ SMALLEST_PICTURE = 65_536
 PROCESSOR_CACHE_GIB = 1
 """vLLM holds this cache twice in RAM, and its default is 4."""
 GIB = 1024**3
+NOT_FOR_VLLM = ("IMG2PROMPT_", "PYTHON", "PYTORCH_", "CUBLAS_", "MIMALLOC_", "LD_PRELOAD", "VIRTUAL_ENV")
+"""Variables that begin so are ComfyUI's own. It sets PYTORCH_CUDA_ALLOC_CONF=backend:cudaMallocAsync for itself
+(cuda_malloc.py of 0.3.75), whose allocator has no memory pools, and vLLM's sleep mode is made of these."""
 INSIDE = Path(__file__).with_name("inside")
 """What runs inside the server: the guard, and what ends the server's processes with it."""
 
@@ -88,12 +91,7 @@ def serve_environment(settings: Settings, program: Path, device: Device, token: 
     The guard finds the token and the engine's folder there. Without the guard the development routes, which ask for no
     key, would be open.
     """
-    # ComfyUI's PYTHONPATH and virtual environment are not for vLLM's Python
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("IMG2PROMPT_", "PYTHON")) and name != "VIRTUAL_ENV"
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_VLLM)}
     kept |= {
         "PATH": os.pathsep.join([str(program.parent), os.environ.get("PATH", os.defpath)]),  # vLLM calls ninja
         "PYTHONPATH": str(INSIDE),

@@ -22,11 +22,12 @@ RELOAD = {"method": "reload_weights"}
 def give_back(folder: EngineFolder) -> None:
     """Have the engine give the GPU's memory back: it sleeps, or ends where it cannot sleep or has only begun to start.
 
-    Requests in flight are kept and go on after the wake. Level 1 keeps the weights in pinned RAM; where there is too
+    Requests in flight are kept and go on after the wake. A sleeping engine is told, too: another process may be about
+    to wake it, and the guard takes one after the other. Level 1 keeps the weights in pinned RAM; where there is too
     little RAM, level 2 drops them. Nothing where nothing runs. Raises StartFailed when it will not end.
     """
     state = folder.now()
-    if state.phase not in ("starting", "ready") or (state.phase == "ready" and folder.asleep):
+    if state.phase not in ("starting", "ready", "stopping"):
         return
     level = sleep_level(float(state.about.get("weights_gib", 0)), offloaded=bool(state.about.get("offloaded")))
     if state.phase == "ready" and level:
@@ -41,10 +42,11 @@ def give_back(folder: EngineFolder) -> None:
 
 def stop(folder: EngineFolder) -> bool:
     """End the server for everybody; whether there was one. Raises StartFailed when it will not end."""
+    run = folder.state().run
     if not folder.ask_to_stop():
         return False
     end = time.monotonic() + STOP_TIMEOUT_S
-    while folder.supervised():
+    while folder.supervised() and folder.state().run == run:
         if time.monotonic() > end:
             raise StartFailed(
                 f"The engine has not ended in {STOP_TIMEOUT_S:g} s; end the process {folder.state().pid} yourself, and "

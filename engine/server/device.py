@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NVIDIA_SMI_TIMEOUT_S = 20.0
 FIELDS = ("memory.total", "memory.free", "uuid", "compute_cap", "name")
@@ -27,6 +27,8 @@ class Device:
     """CUDA compute capability, such as 8.9; 0 where it is not known."""
     name: str = ""
     """As the driver calls it, such as "NVIDIA GeForce RTX 4090"."""
+    uuid: str = field(default="", compare=False)
+    """The driver's own number for it: which of several alike it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +81,6 @@ def _parse(row: dict[str, str]) -> _Listed:
         int(free) / 1024 if free.isdigit() else 0.0,
         float(capability) if known else 0.0,
         row["name"].strip(),
+        row["uuid"],
     )
     return _Listed(row["uuid"], device)

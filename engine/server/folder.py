@@ -149,10 +149,13 @@ class EngineFolder:
     def start(self, spec: Mapping[str, Any]) -> State:
         """The state of the supervisor that lives; of a new one if there is none. Hold a lease. Raises StartFailed."""
         with self._only_one():
+            until = time.monotonic() + SPAWN_TIMEOUT_S
             while self.supervised():
                 state = self.state()
                 if state.phase in ("starting", "ready"):
                     return state
+                if time.monotonic() > until:
+                    raise StartFailed(f"The engine's supervisor (process {state.pid}) does not end; end it yourself.")
                 time.sleep(ENDING_S)  # it is about to end
             _spawn(self.path, spec)
             return self.state()
@@ -162,8 +165,12 @@ class EngineFolder:
         self.stay(False)
         if not self.supervised():
             return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.state().pid, signal.SIGTERM)
+        pid = self.state().pid
+        with contextlib.suppress(OSError):
+            # the number may be another's: of an older state, or of another container that shares the folder
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if pid > 0 and str(self.path).encode() in command:
+                os.kill(pid, signal.SIGTERM)
         return True
 
     @contextlib.contextmanager

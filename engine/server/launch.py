@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import NoEngine, StartFailed
 from ..settings import Settings
 from .command import Device, find_device, find_vllm, serve_command, serve_environment, served_name
-from .folder import EngineFolder
+from .folder import EngineFolder, State
 from .plan import Plan, make_plan, smaller
 
 WEIGHTS = ("*.safetensors", "config.json", "tokenizer.json")
@@ -39,7 +39,8 @@ class Launch:
         plan = make_plan(settings, device)
         if not plan.fits:
             raise StartFailed(f"{plan.reason} `img2prompt engine plan` shows the arithmetic.")
-        gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "") if device.kind == "gpu" else "cpu"
+        # not CUDA_VISIBLE_DEVICES, which ComfyUI sets for itself: the same GPU is one engine however it was chosen
+        gpu = device.uuid if device.kind == "gpu" else "cpu"
         return cls(settings, device, plan, EngineFolder.of(settings.cache_dir, _absolute(plan.model), gpu))
 
     @property
@@ -56,6 +57,10 @@ class Launch:
     def less(self) -> Plan | None:
         """The next step down from the plan, when its memory ran out."""
         return smaller(self.plan, self.settings, self.device)
+
+    def started(self, state: State) -> bool:
+        """Whether this process has started that server, by this plan."""
+        return (state.about.get("starter"), state.about.get("level")) == (os.getpid(), self.plan.level)
 
     def identity(self) -> str:
         """The checkpoint, and of a local one how old its files are: training it on changes its answers."""
@@ -88,6 +93,8 @@ class Launch:
                 "weights_gib": self.plan.weights_gib,
                 "offloaded": self.plan.cpu_offload_gib > 0,
                 "less": less.label if less else "",
+                "starter": os.getpid(),
+                "level": self.plan.level,
             },
         }
 

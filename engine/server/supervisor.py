@@ -69,9 +69,11 @@ PASSING = re.compile(r"[Aa]ddress already in use|Failed core proc\(s\): \{[^}]*:
 """A start that failed so may well succeed: somebody took the port, or one of its processes was killed."""
 
 
-def end_with_parent() -> None:
-    """In the server's process, before it runs: SIGKILL when this one ends."""
+def end_with_parent(parent: int) -> None:
+    """In the server's process, before it runs: SIGKILL when this one ends, or has ended already."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
@@ -205,7 +207,8 @@ class Supervisor:
         self.served = False
         sweep(self.folder, self.before)
         (self.folder / "asleep").unlink(missing_ok=True)
-        port = free_port()
+        self.before = 0  # from now on its number may be another's
+        port, parent = free_port(), os.getpid()
         command = [word.replace("--port={port}", f"--port={port}") for word in self.spec["commands"][self.command]]
         self.since = time.monotonic()
         try:
@@ -216,7 +219,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=self.spec["environment"],
                 start_new_session=True,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - this process is small and has no threads
+                preexec_fn=lambda: end_with_parent(parent),  # noqa: PLW1509 - this process is small and has no threads
             )
         except OSError as error:
             self.server = None
@@ -234,6 +237,7 @@ class Supervisor:
             if self.state["phase"] == "starting":
                 self.look_whether_ready()
             self.look_for_reasons_to_stop()
+            self.try_to_tell()  # what a full disk did not take before
 
     def read(self, timeout_s: float) -> None:
         """Take what the server says, for so long at most."""
@@ -248,7 +252,8 @@ class Supervisor:
 
     def look_whether_ready(self) -> None:
         """Note that it answers, how far its start is, or that it takes too long."""
-        if healthy(self.state["port"], self.spec["token"]):
+        assert self.server is not None
+        if listens(self.server.pid, self.state["port"]) and healthy(self.state["port"], self.spec["token"]):
             self.since, self.served = time.monotonic(), True
             self.touch()
             self.unasked = self.last_asked()
@@ -272,7 +277,7 @@ class Supervisor:
                 if now - self.leased > LINGER_S and not (self.folder / "stay").exists():
                     # told while the lock is held: who gets a lease after this sees it and waits for the end
                     self.stop("nobody uses it any more")
-                    self.try_to_tell(phase="stopping")
+                    self.try_to_tell(phase="stopping", reason=self.stop_reason)
         if self.state["phase"] != "ready":
             return
         if time.time() - self.last_asked() > self.spec["idle_stop_s"]:
@@ -295,7 +300,7 @@ class Supervisor:
         if self.server is None:
             return 127
         if self.stop_reason:
-            self.try_to_tell(phase="stopping")
+            self.try_to_tell(phase="stopping", reason=self.stop_reason)
             self.server.terminate()
         else:
             self.try_to_tell(phase="starting", progress="vLLM has ended", port=0)
@@ -381,6 +386,25 @@ def server_before(folder: Path) -> int:
         return 0
 
 
+def listens(session: int, port: int) -> bool:
+    """Whether it is a process of this session that listens on this port of 127.0.0.1. Anybody may have taken the port
+    since it was free, and would be told the token."""
+    wanted = f"0100007F:{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1] == wanted and row[3] == "0A"}
+    if not inodes:
+        return False
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            if not entry.name.isdigit():
+                continue
+            if int((entry / "stat").read_bytes().rpartition(b")")[2].split()[3]) != session:
+                continue
+            if inodes & {os.readlink(file) for file in (entry / "fd").iterdir()}:
+                return True
+    return False
+
+
 def healthy(port: int, token: str) -> bool:
     """Whether the server answers GET /health with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HEALTH_TIMEOUT_S)
@@ -430,6 +454,7 @@ def main() -> int:
         os.write(tell, b"ok")
         return 0
     supervisor = Supervisor(folder, spec)
+    (folder / "stay").unlink(missing_ok=True)  # it was meant for the one before
     try:
         supervisor.tell()
     except OSError as error:

@@ -115,6 +115,8 @@ class GpuBackend:
         self.start_held = False
         """A start does not end until it is false again."""
         self.start_s = 0.0
+        self.answer_s = 0.0
+        """So long it must be awake for an answer."""
         self.frees = True
         """Sleeping frees memory."""
         self.sleep_fails = False
@@ -149,10 +151,12 @@ class GpuBackend:
         with self.room.used():
             await self.wake(report)
             self.in_flight += 1
+            awake_s = 0.0
             try:
-                while self.hold or self.phase != "awake":
+                while self.hold or self.phase != "awake" or awake_s < self.answer_s:
                     await asyncio.sleep(0.01)
                     await self.wake(report)
+                    awake_s += 0.01
             finally:
                 self.in_flight -= 1
         return request.answer.model_construct()

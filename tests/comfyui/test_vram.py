@@ -251,7 +251,7 @@ def test_only_comfyui_s_own_thread_waits_for_a_start(gpu: Gpu, engine: Engine, b
     sizes: list[int] = []
 
     def watch() -> None:  # another extension that shows what is loaded
-        watcher = threading.Thread(target=lambda: sizes.append(vram._sharing[engine].loaded_size()), daemon=True)
+        watcher = threading.Thread(target=lambda: sizes.append(vram._sharing[engine.room].loaded_size()), daemon=True)
         watcher.start()
         watcher.join(10)
         backend.start_held = False
@@ -264,11 +264,17 @@ def test_only_comfyui_s_own_thread_waits_for_a_start(gpu: Gpu, engine: Engine, b
     assert gpu.happened() == ["engine awake"]
 
 
-def test_two_engines_take_turns(gpu: Gpu, make_engine: MakeEngine) -> None:
-    one, other = (make_engine(GpuBackend(gpu, 14 * GIB, name)) for name in ("one", "other"))
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_two_engines_take_turns(gpu: Gpu, make_engine: MakeEngine, seconds: float) -> None:
+    """Each answers to its end, however long it starts and thinks: else they would evict each other for ever."""
+    backends = [GpuBackend(gpu, 14 * GIB, name) for name in ("one", "other")]
+    for backend in backends:
+        backend.start_s = backend.answer_s = seconds
+    one, other = map(make_engine, backends)
 
     async def run() -> None:
-        await asyncio.gather(asking(one), asking(other))
+        async with asyncio.timeout(20):
+            await asyncio.gather(asking(one), asking(other))
 
     asyncio.run(run())
     assert not gpu.overfull
@@ -408,7 +414,7 @@ def test_what_nobody_wants_is_not_woken(gpu: Gpu, engine: Engine) -> None:
     ask(engine)
     (entry,) = manager.current_loaded_models
     manager.free_memory(20 * GIB, DEVICE)
-    patcher = vram._sharing[engine]
+    patcher = vram._sharing[engine.room]
     assert entry.model is patcher
     manager.load_models_gpu([patcher])  # as ControlNet does with all that had been in use
     assert not engine.room.given
@@ -430,7 +436,7 @@ def test_another_manager_is_said_once_and_room_is_made_all_the_same(
 
 def test_a_newer_manager_is_answered(engine: Engine, gpu: Gpu, backend: GpuBackend) -> None:
     ask(engine)
-    patcher = vram._sharing[engine]
+    patcher = vram._sharing[engine.room]
     assert patcher.is_dynamic() is False
     assert (patcher.model_size(), patcher.loaded_size(), patcher.current_loaded_device()) == (11 * GIB,) * 2 + (DEVICE,)
     assert [
@@ -494,7 +500,7 @@ def test_closed_engines_are_forgotten(gpu: Gpu, engine: Engine, make_engine: Mak
     shared._made.engines = ()
     ask(make_engine(GpuBackend(gpu, GIB, "next")))
     gc.collect()
-    assert engine not in vram._sharing
+    assert engine.room not in vram._sharing
     assert len(loaded()) == 1
     engine.close()
 

@@ -120,6 +120,7 @@ def test_two_backends_share_one_server(fake: FakeVllm) -> None:
         async with backend(fake.settings()) as one, backend(fake.settings()) as other:
             assert await asyncio.gather(*(ask(each, number) for each in (one, other) for number in range(8)))
             assert one.status().endpoint == other.status().endpoint
+            assert one.room is other.room  # on the GPU they are one
 
     asyncio.run(run())
     assert len(fake.calls) == 1
@@ -168,7 +169,7 @@ def test_a_failed_start_is_tried_again_and_a_closed_backend_used_again(fake: Fak
     fake.go()
     asyncio.run(run(ANSWER))
     asyncio.run(run(ANSWER))
-    assert len(fake.calls) == 2  # the third came before the second had ended
+    assert len(fake.calls) in (2, 3)  # the third may come before the second has ended
 
 
 @pytest.mark.parametrize("killed", ["server", "supervisor", "supervisor and server", "while it answers"])
@@ -238,7 +239,7 @@ def test_it_sleeps_is_woken_once_for_all_and_keeps_what_is_in_flight(fake: FakeV
 
     asyncio.run(run())
     controls = [path for path in fake.posts if path != CHAT]
-    assert controls == ["/sleep?level=1&mode=keep", "/wake_up"]
+    assert controls == ["/sleep?level=1&mode=keep"] * 2 + ["/wake_up"]
     assert fake.posts.count(CHAT) == 6
     assert len(fake.calls) == 1
 
@@ -248,14 +249,14 @@ def test_put_to_sleep_by_another_process_it_is_woken_for_what_is_in_flight(fake:
     fake.go()
 
     async def run() -> None:
-        async with backend(fake.settings()) as one, backend(fake.settings()) as other:
+        async with backend(fake.settings()) as one:
             one.room.shared = shared
             one.room.give()
             await one.wake(nothing)
             with fake.holding():
                 flying = asyncio.create_task(ask(one))
                 await soon(lambda: CHAT in fake.posts)
-                await other.sleep()
+                await asyncio.to_thread(control.give_back, one.launch.folder)
             if shared:
                 await soon(lambda: one.room.wanted)  # whoever shares the GPU decides when
                 assert "/wake_up" not in fake.posts
@@ -334,31 +335,126 @@ def test_stopped_it_says_so_to_who_waits_and_starts_again_for_the_next(fake: Fak
     assert len(fake.calls) == 2
 
 
-def test_memory_that_runs_out_is_remembered(
-    fake: FakeVllm, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def card(fake: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU of 24 GB, as its driver tells."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     driver = fake.folder / "bin" / "nvidia-smi"
     driver.parent.mkdir()
     driver.write_text("#!/bin/sh\necho '24576, 24000, GPU-1, 8.9, NVIDIA GeForce RTX 4090'\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{driver.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_memory_that_runs_out_is_remembered_once(card: None, fake: FakeVllm, caplog: pytest.LogCaptureFixture) -> None:
     fake.mode("full,works")
     fake.go()
 
-    async def run() -> str:
+    async def run() -> None:
         async with backend(fake.settings(model="")) as one:
-            assert one.gpu_bytes > 8 * 2**30
+            planned = one.gpu_bytes
             assert await ask(one) == ANSWER
-            return one.status().detail
+            assert "with less memory than planned" in one.status().detail
+            assert 8 * 2**30 < one.gpu_bytes < planned
+            assert await ask(one, 1) == ANSWER
+            async with backend(fake.settings(model="")) as other:  # finds it running: that is no other step
+                assert await ask(other) == ANSWER
+        until(lambda: not alive(fake.calls[-1]["pid"]))
+        async with backend(fake.settings(model="")) as again:
+            assert await ask(again) == ANSWER
 
-    assert "with less memory than planned" in asyncio.run(run())
-    assert "memory ran out" in caplog.text
-    until(lambda: not alive(fake.calls[-1]["pid"]))
     asyncio.run(run())
-    first, second, third = ([word for word in call["argv"] if not word.startswith("--port")] for call in fake.calls)
+    assert caplog.text.count("memory ran out") == 1
+    first, second, third = ([word for word in call["argv"] if "--port" not in word] for call in fake.calls)
     assert first != second
     assert third == second
+
+
+def test_where_the_smaller_start_fails_too_another_checkpoint_is_next(card: None, fake: FakeVllm) -> None:
+    fake.mode("full,full,works")
+
+    async def run() -> None:
+        async with backend(fake.settings(model="")) as one:
+            with pytest.raises(StartFailed, match="ran out of memory; ask again, and the next start takes less"):
+                await ask(one)
+            asking = asyncio.create_task(ask(one))
+            await soon(lambda: len(fake.calls) == 3)
+            await asyncio.sleep(2)  # longer than a supervisor stays without a lease
+            fake.go()
+            assert await asking == ANSWER
+
+    asyncio.run(run())
+    models = [call["argv"][2] for call in fake.calls]
+    assert models[0] == models[1] != models[2]
+
+
+def test_a_sleep_during_a_wake_is_the_last_word(fake: FakeVllm) -> None:
+    fake.mode("drowsy")  # it takes a second to wake
+    fake.go()
+
+    async def run() -> None:
+        async with backend(fake.settings()) as one:
+            one.room.shared = True
+            one.room.give()
+            await one.wake(nothing)
+            await one.sleep()
+            one.room.give()
+            asking = asyncio.create_task(ask(one))
+            await soon(lambda: "/wake_up" in fake.posts)
+            asking.cancel()  # as Cancel in ComfyUI does
+            await one.sleep()
+            assert one.status().phase == "asleep"
+            await asyncio.sleep(1.5)
+            assert (one.status().phase, one.room.given) == ("asleep", False)
+
+    asyncio.run(run())
+
+
+def test_a_server_that_died_asleep_is_started_again(fake: FakeVllm) -> None:
+    fake.go()
+
+    async def run() -> None:
+        async with backend(fake.settings()) as one:
+            await one.wake(nothing)
+            await one.sleep()
+            os.kill(one.launch.folder.now().server_pid, signal.SIGKILL)
+            assert await ask(one) == ANSWER
+
+    asyncio.run(run())
+    assert len(fake.calls) == 2
+
+
+def test_a_sleep_longer_than_the_patience_for_an_answer_loses_none(fake: FakeVllm) -> None:
+    fake.go()
+
+    async def run() -> None:
+        async with backend(fake.settings(answer_timeout_s=1)) as one:
+            one.room.shared = True
+            one.room.give()
+            await one.wake(nothing)
+            with fake.holding():
+                flying = asyncio.create_task(ask(one))
+                await soon(lambda: CHAT in fake.posts)
+                await one.sleep()
+            await asyncio.sleep(1.5)
+            one.room.give()
+            assert await flying == ANSWER
+
+    asyncio.run(run())
+    assert len(fake.calls) == 1
+
+
+def test_a_sleep_after_the_last_answer_lasts(fake: FakeVllm) -> None:
+    fake.go()
+
+    async def run() -> None:
+        async with backend(fake.settings()) as one:
+            assert await ask(one) == ANSWER
+            await one.sleep()
+            await asyncio.sleep(1)
+            assert one.status().phase == "asleep"
+
+    asyncio.run(run())
 
 
 OWNER = """\

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -149,16 +151,65 @@ def test_it_ends_with_the_last_lease(fake: FakeVllm, folder: EngineFolder, spec:
 
 def test_asked_to_stay_it_ends_when_it_has_been_idle(fake: FakeVllm, folder: EngineFolder, spec: Spec) -> None:
     fake.go()
-    folder.stay()
     with folder.lease():
-        folder.start(spec(idle_stop_s=4))
+        folder.start(spec(idle_stop_s=7))
         reached(folder, "ready")
+        folder.stay()
     with pytest.raises(TimeoutError):
-        until(lambda: folder.now().phase != "ready", timeout_s=2.5)
+        until(lambda: folder.now().phase != "ready", timeout_s=4)
     (folder.path / "activity").touch()  # as the guard does at a request
     with pytest.raises(TimeoutError):
-        until(lambda: folder.now().phase != "ready", timeout_s=2.5)
-    assert reached(folder, "stopped").reason == "nobody asked it anything for 4 s"
+        until(lambda: folder.now().phase != "ready", timeout_s=4)
+    assert reached(folder, "stopped").reason == "nobody asked it anything for 7 s"
+
+
+def test_the_wish_to_stay_ends_with_the_engine_it_was_meant_for(
+    fake: FakeVllm, folder: EngineFolder, spec: Spec
+) -> None:
+    fake.go()
+    folder.stay()  # of one that ended long ago
+    with folder.lease():
+        folder.start(spec())
+        reached(folder, "ready")
+    reached(folder, "stopped")
+
+
+def test_whoever_took_the_port_is_not_told_the_token(
+    fake: FakeVllm, folder: EngineFolder, spec: Spec, tmp_path: Path
+) -> None:
+    program = tmp_path / "late"
+    program.write_text("#!/bin/sh\nsleep 600\n")
+    program.chmod(0o755)
+    with folder.lease():
+        folder.start(spec(commands=[[str(program), "--port={port}"]]))
+        until(lambda: folder.now().port)
+        with socket.create_server(("127.0.0.1", folder.now().port)) as thief:
+            thief.settimeout(3)
+            with pytest.raises(TimeoutError):
+                thief.accept()
+        assert folder.now().phase == "starting"
+
+
+@pytest.mark.parametrize("told", ['{"pid": 0}', "{", f'{{"pid": {os.getppid()}}}'])
+def test_no_signal_goes_to_who_is_no_supervisor(folder: EngineFolder, told: str) -> None:
+    """The lock may be held before the state is told, and by another container."""
+    (folder.path / "state.json").write_text(told)
+    with (folder.path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder.ask_to_stop()
+
+
+def test_what_a_full_disk_did_not_take_is_told_later(fake: FakeVllm, folder: EngineFolder, spec: Spec) -> None:
+    with folder.lease():
+        folder.start(spec())
+        until(lambda: folder.now().progress == "loading weights 3/7")
+        blocked = folder.path / "state.json.new"
+        blocked.mkdir()
+        fake.go()
+        with pytest.raises(TimeoutError):
+            until(lambda: folder.now().phase == "ready", timeout_s=2)
+        blocked.rmdir()
+        reached(folder, "ready")
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -229,8 +280,8 @@ def test_a_full_card_with_nothing_smaller_is_a_failure(fake: FakeVllm, folder: E
 
 def test_a_start_that_takes_too_long_is_ended(fake: FakeVllm, folder: EngineFolder, spec: Spec) -> None:
     with folder.lease():
-        folder.start(spec(start_timeout_s=1))
-        assert "not ready after 1 s (loading weights 3/7)" in reached(folder, "failed").error
+        folder.start(spec(start_timeout_s=4))
+        assert "not ready after 4 s (loading weights 3/7)" in reached(folder, "failed").error
     (call,) = fake.calls
     assert not any(map(alive, (call["pid"], call["core"])))
 

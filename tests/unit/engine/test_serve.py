@@ -182,6 +182,7 @@ def test_serve_environment_keeps_ours_out_and_lets_the_guard_in(
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("PYTHONPATH", "/theirs")  # ComfyUI's is not for vLLM's Python
     monkeypatch.setenv("PYTHONHOME", "/theirs")
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:cudaMallocAsync")  # ComfyUI's, and sleep mode fails with it
     chosen = settings(kv_cache_gib=2.4)
     environment = serve_environment(chosen, PROGRAM, Device("cpu"), "secret", tmp_path / "engine")
     wanted = {
@@ -196,7 +197,7 @@ def test_serve_environment_keeps_ours_out_and_lets_the_guard_in(
     assert wanted.items() <= environment.items()
     assert [name for name in environment if name.startswith("IMG2PROMPT_") and name not in wanted] == []
     assert environment["PATH"].startswith(str(PROGRAM.parent))
-    assert "PYTHONHOME" not in environment
+    assert not {"PYTHONHOME", "PYTORCH_CUDA_ALLOC_CONF"} & environment.keys()
     assert list(Path(environment["PYTHONPATH"]).glob("img2prompt_guard*")), "the guard is on the server's path"
     assert "HF_HUB_OFFLINE" not in environment
     assert "secret" not in " ".join(serve_command(chosen, PROGRAM, Device("cpu"), make_plan(chosen, Device("cpu"))))

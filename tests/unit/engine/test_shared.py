@@ -12,6 +12,8 @@ import pytest
 from img2prompt.engine import Settings, shared_engine
 from img2prompt.engine.choice import MODELS, EngineChoice
 from img2prompt.engine.errors import EngineError, NoEngine, SettingsError
+from img2prompt.engine.server.device import Device
+from img2prompt.engine.server.plan import make_plan
 from img2prompt.engine.shared import close_engines, engines
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.request import Request
@@ -218,8 +220,8 @@ def test_the_settings_file_is_read_too(server: SeeingServer, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("settings", "kind", "says"),
     [
-        ({}, NoEngine, "IMG2PROMPT_ENDPOINT .*IMG2PROMPT_MODEL .*IMG2PROMPT_ENGINE=sketch"),
-        ({"MODEL": "Qwen/Qwen3-VL-8B-Instruct"}, NoEngine, "IMG2PROMPT_MODEL to a checkpoint with vLLM installed"),
+        ({}, NoEngine, "`img2prompt engine install` .*IMG2PROMPT_ENDPOINT .*IMG2PROMPT_ENGINE=sketch"),
+        ({"MODEL": "Qwen/Qwen3-VL-8B-Instruct"}, NoEngine, "run `img2prompt engine install`"),
         ({"ENGINE": "endpoint"}, NoEngine, "no endpoint is set; set IMG2PROMPT_ENDPOINT"),
         ({"ENDPOINT": "localhost:8000"}, SettingsError, "such as http://127.0.0.1:8000/v1"),
         ({"ENGINE": "magic"}, SettingsError, "The setting engine .*IMG2PROMPT_ENGINE"),
@@ -312,3 +314,12 @@ def test_a_vllm_without_a_gpu_or_a_model_is_not_started_unasked(
     (tmp_path / "vllm").chmod(0o755)
     with pytest.raises(NoEngine):
         shared_engine()
+
+
+def test_a_model_chosen_by_size_is_one_that_fits_and_at_an_endpoint_its_name() -> None:
+    """The memory plan takes a checkpoint's full name as just that checkpoint, which in bf16 fits few GPUs."""
+    choice = EngineChoice(MODELS[0])
+    assert choice.applied_to(Settings(engine="managed")).model == "8B"
+    assert choice.applied_to(Settings(endpoint="http://127.0.0.1:9")).model == MODELS[0]
+    card = Device("gpu", 16.0, capability=8.9)
+    assert make_plan(choice.applied_to(Settings(engine="managed")), card).fits
