@@ -6,6 +6,7 @@ Nothing heavy is imported here: tests/unit runs without torch, ComfyUI, vLLM and
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,6 +44,8 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith("IMG2PROMPT_")]:
         del os.environ[name]
     os.environ["IMG2PROMPT_SETTINGS"] = str(HERE / "no-settings.toml")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, which children would inherit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def folder(item: pytest.Item) -> str:
