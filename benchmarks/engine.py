@@ -60,7 +60,7 @@ def engine(url: str, folder: Path, *, cache: bool) -> Iterator[Engine]:
     settings = Settings(endpoint=url, cache=cache, cache_dir=folder)
     made = Engine(ChatClient(settings, url), settings)
     try:
-        made.ready()
+        made.wake()
         yield made
     finally:
         made.close()

@@ -70,7 +70,7 @@ def _packages() -> list[Finding]:
 
 
 def _gpu() -> Finding:
-    from ..engine.server.command import find_device
+    from ..engine.server.device import find_device
 
     device = find_device()
     if device.kind == "gpu":
@@ -134,7 +134,7 @@ def _ask(engine: Engine) -> list[Finding]:
 
     picture = Image.new("RGB", (256, 256), "white")
     ImageDraw.Draw(picture).ellipse((64, 64, 192, 192), fill="red")
-    status = engine.ready(say)
+    status = engine.wake(say)
     began = time.monotonic()
     answer = engine.ask(analysis_request(picture))
     seconds = time.monotonic() - began

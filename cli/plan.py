@@ -12,8 +12,8 @@ from .console import Format, put, put_json
 
 if TYPE_CHECKING:
     from ..engine import Settings
+    from ..engine.server.budget import Plan
     from ..engine.server.device import Device
-    from ..engine.server.plan import Plan
 
 SLEEPS = {
     1: "level 1: its weights go to RAM, and it is back within seconds",

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from ..prompts.request import Answer, Request
 from .answers import Answers
 from .backend import Report, Status
-from .chat import UNFINISHED, Chat, read_reply, second_try, to_payload
+from .chat import UNFINISHED, Chat, read_reply, to_body
 from .errors import AnswerCutOff, Asleep, EngineError, Refused, SettingsError, UnknownModel, Unreachable
 from .refusals import BUSY, explain, unknown_model
 from .room import Room
@@ -172,12 +172,14 @@ class ChatClient:
         http, served = self._http, self._served
         if http is None or served is None:
             raise RuntimeError("ready() comes before answer()")
-        payload = await asyncio.to_thread(to_payload, chat, model=served.model, for_vllm=served.is_vllm)
+        as_served = {"model": served.model, "for_vllm": served.is_vllm}
+        body = await asyncio.to_thread(to_body, chat, **as_served)
         async with self._slots:
-            first = read_reply(await self._post(http, payload), chat.answer)
+            first = read_reply(await self._post(http, body), chat.answer)
             if not isinstance(first, str):
                 return first
-            second = read_reply(await self._post(http, second_try(payload)), chat.answer)
+            body = await asyncio.to_thread(to_body, chat, **as_served, again=True)
+            second = read_reply(await self._post(http, body), chat.answer)
         if isinstance(second, str):
             raise AnswerCutOff(
                 f"The answer did not end, twice ({UNFINISHED[second]}); choose another seed, and if it happens again "
@@ -185,14 +187,14 @@ class ChatClient:
             )
         return second
 
-    async def _post(self, http: AsyncOpenAI, payload: dict[str, Any]) -> object:
+    async def _post(self, http: AsyncOpenAI, body: bytes) -> object:
         """The reply, after waiting a little where the server is busy."""
         import openai
 
         waits_s = iter(BUSY_WAITS_S)
         while True:
             try:
-                return await self._send(http, payload)
+                return await self._send(http, body)
             except openai.APIStatusError as error:
                 if error.code == ASLEEP:
                     raise Asleep("The engine is asleep; wake it with `img2prompt engine wake`.") from None
@@ -204,16 +206,16 @@ class ChatClient:
                 raise self._unreachable(error) from error
             await asyncio.sleep(wait_s)
 
-    async def _send(self, http: AsyncOpenAI, payload: dict[str, Any]) -> object:
+    async def _send(self, http: AsyncOpenAI, body: bytes) -> object:
         """POST once; once more where the connection had been dropped."""
         import openai
 
         try:
-            return await http.post("/chat/completions", cast_to=object, body=payload)
+            return await http.post("/chat/completions", cast_to=object, content=body)
         except openai.APIConnectionError as error:
             if type(error.__cause__).__name__ not in DROPPED:
                 raise
-            return await http.post("/chat/completions", cast_to=object, body=payload)
+            return await http.post("/chat/completions", cast_to=object, content=body)
 
     def _explained(self, error: APIStatusError) -> EngineError:
         model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())

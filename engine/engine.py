@@ -79,12 +79,6 @@ class Engine:
         io = self._running()
         return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total))
 
-    def ready(self, report: Report | None = None) -> Status:
-        """Get the backend ready, as the first request would, and say who answers; blocks. Raises EngineError."""
-        io = self._running()
-        _wait(io.submit(self._wake(report or _say_nothing)))
-        return self.status()
-
     def status(self) -> Status:
         """How the engine stands, without asking the model."""
         return self._backend.status()
@@ -107,8 +101,10 @@ class Engine:
         _wait(self._running().submit(self._backend.sleep()))
 
     def wake(self, report: Report | None = None) -> Status:
-        """Have the model on the GPU, starting its server where none runs; blocks. Raises EngineError."""
-        return self.ready(report)
+        """Have the model on the GPU, as the first request would, starting its server where none runs, and say who
+        answers; blocks. Raises EngineError."""
+        _wait(self._running().submit(self._wake(report or _say_nothing)))
+        return self.status()
 
     def stop(self) -> None:
         """End the engine's server for everybody on this machine, and `close()`; the next request starts it again."""
@@ -203,7 +199,7 @@ def _wait(future: Future[Result]) -> Result:
     began, (shortest_s, longest_s) = time.monotonic(), WAIT_POLL_S
     try:
         while not finished:
-            time.sleep(min(longest_s, max(shortest_s, (time.monotonic() - began) / 64)))
+            time.sleep(min(longest_s, max(shortest_s, (time.monotonic() - began) / 200)))
         return future.result()
     except futures.CancelledError as error:
         raise NoEngine("The engine was stopped before it had answered; ask again.") from error

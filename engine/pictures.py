@@ -39,29 +39,29 @@ class EncodedPicture:
 
     def __init__(self, flat: Image.Image) -> None:
         self.width, self.height = flat.size
-        # Bytes of our own: the caller's picture may change or go before they are sent.
-        self._pixels = flat.tobytes()
+        self._flat: Image.Image | None = flat
+        """The caller's own picture where nothing had to be changed: a copy would cost a third of the JPEG."""
         self._digest = self._jpeg = b""
 
     @property
     def digest(self) -> str:
         """SHA-256, in hex, of all that decides what is sent: the size, the pixels, how they are encoded."""
         if not self._digest:
-            if not self._pixels:
+            if self._flat is None:
                 raise RuntimeError("digest comes before jpeg, which lets the pixels go")
             sha256 = hashlib.sha256(f"RGB {self.width}x{self.height} JPEG {JPEG_QUALITY}\0".encode())
-            sha256.update(self._pixels)
+            sha256.update(self._flat.tobytes())
             self._digest = sha256.digest()
         return self._digest.hex()
 
     @property
     def jpeg(self) -> bytes:
         """The file that is sent. The first call encodes it and lets the pixels go, which are ten times as large."""
-        if not self._jpeg:
+        if self._flat is not None:
             file = io.BytesIO()
-            flat = Image.frombytes("RGB", (self.width, self.height), self._pixels)
-            flat.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-            self._jpeg, self._pixels = file.getvalue(), b""
+            # Pillow would write the comment of the file that it came from
+            self._flat.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, comment=b"")
+            self._jpeg, self._flat = file.getvalue(), None
         return self._jpeg
 
     def data_url(self) -> str:

@@ -41,7 +41,8 @@ class Request(Generic[Answer]):
     """One question about one or more pictures: everything an engine needs to answer it."""
 
     pictures: tuple[Image.Image, ...]
-    """In any mode and size; the engine composites, scales and encodes them."""
+    """In any mode and size; the engine composites, scales and encodes them. Leave them as they are until the answer is
+    there."""
     instruction: str
     answer: type[Answer]
     """The pydantic model that the answer must be; its JSON schema guides the decoding."""

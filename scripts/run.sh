@@ -13,8 +13,11 @@ fi
 if [ -n "${MODEL:-}" ]; then
   [ ! -d "$MODEL" ] || MODEL=$(realpath "$MODEL")
   export IMG2PROMPT_ENGINE=managed IMG2PROMPT_MODEL=$MODEL
-  if [ -z "${IMG2PROMPT_VLLM:-}" ] && ! { command -v vllm && nvidia-smi; } >/dev/null 2>&1; then
-    echo "No NVIDIA GPU with a vllm program on PATH: vLLM runs on the CPU, which is slow (IMG2PROMPT_VLLM names another vllm)." >&2
+  installed() { # by `img2prompt engine install`
+    .environments/run/bin/python -c "import sys; from img2prompt.engine.server import install; sys.exit(not install.installed_vllm())"
+  }
+  if [ -z "${IMG2PROMPT_VLLM:-}" ] && ! installed && ! { command -v vllm && nvidia-smi; } >/dev/null 2>&1; then
+    echo "No vllm program by \`img2prompt engine install\`, nor one on PATH with an NVIDIA GPU: vLLM runs on the CPU, which is slow (IMG2PROMPT_VLLM names another vllm)." >&2
     "${PYTHON:-python3}" scripts/environments.py vllm
     export IMG2PROMPT_VLLM=$PWD/.environments/vllm/bin/vllm
   fi

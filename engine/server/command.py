@@ -13,10 +13,9 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..settings import Settings
-from .device import Device, find_device
-from .plan import Plan, make_plan
-
-__all__ = ["Device", "find_device", "find_vllm", "serve_command", "serve_environment", "served_name"]
+from .budget import Plan
+from .checkpoints import GIB
+from .device import Device
 
 GPU_UTILIZATION = 0.05
 """vLLM refuses to start unless this share of the card is free; how much it takes follows from the cache's bytes."""
@@ -25,7 +24,6 @@ SMALLEST_PICTURE = 65_536
 """Qwen3-VL scales smaller pictures up to this many pixels."""
 PROCESSOR_CACHE_GIB = 1
 """vLLM holds this cache twice in RAM, and its default is 4."""
-GIB = 1024**3
 NOT_FOR_VLLM = ("IMG2PROMPT_", "PYTHON", "PYTORCH_", "CUBLAS_", "MIMALLOC_", "LD_PRELOAD", "VIRTUAL_ENV")
 """Variables that begin so are ComfyUI's own. It sets PYTORCH_CUDA_ALLOC_CONF=backend:cudaMallocAsync for itself
 (cuda_malloc.py of 0.3.75), whose allocator has no memory pools, and vLLM's sleep mode is made of these."""
@@ -56,7 +54,7 @@ def served_name(plan: Plan) -> str:
     return plan.model.rstrip("/").rsplit("/", 1)[-1]
 
 
-def serve_command(settings: Settings, program: Path, device: Device, plan: Plan) -> list[str]:
+def serve_command(program: Path, device: Device, plan: Plan) -> list[str]:
     """The whole command line of the server, with "{port}" where its port belongs: that is found at each try.
 
     It holds no secret: anybody on the machine can read it.
@@ -85,7 +83,7 @@ def serve_command(settings: Settings, program: Path, device: Device, plan: Plan)
     ]
 
 
-def serve_environment(settings: Settings, program: Path, device: Device, token: str, folder: Path) -> dict[str, str]:
+def serve_environment(program: Path, device: Device, plan: Plan, token: str, folder: Path) -> dict[str, str]:
     """The server's environment: ours, less what is not for it, with the token that its requests must carry.
 
     The guard finds the token and the engine's folder there. Without the guard the development routes, which ask for no
@@ -105,8 +103,8 @@ def serve_environment(settings: Settings, program: Path, device: Device, token: 
         "DO_NOT_TRACK": "1",
     }
     if device.kind == "cpu":
-        kept["VLLM_CPU_KVCACHE_SPACE"] = str(round(make_plan(settings, device).kv_cache_gib))  # whole GiB
-    if Path(settings.model).expanduser().is_dir():
+        kept["VLLM_CPU_KVCACHE_SPACE"] = str(round(plan.kv_cache_gib))  # whole GiB
+    if Path(plan.model).expanduser().is_dir():
         kept["HF_HUB_OFFLINE"] = "1"
     return kept
 

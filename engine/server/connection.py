@@ -17,9 +17,10 @@ from ..client import ChatClient
 from ..errors import EngineError, StartFailed, Unreachable
 from ..settings import Settings
 from . import control
+from .budget import Plan
 from .folder import State
 from .launch import Launch
-from .plan import Plan, remember
+from .remembered import remember
 
 Result = TypeVar("Result")
 

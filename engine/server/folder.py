@@ -200,7 +200,8 @@ def describe(state: State, asleep: bool) -> str:
             less = " with less memory than planned" if state.stepped_down else ""
             return f"vLLM (process {state.server_pid}) {how}{less}."
         case "starting":
-            return f"vLLM (process {state.server_pid}) is starting: {state.progress}."
+            process = f" (process {state.server_pid})" if state.server_pid else ""
+            return f"vLLM{process} is starting: {state.progress}."
         case "stopping":
             return "vLLM is stopping."
         case "failed":

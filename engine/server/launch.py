@@ -11,12 +11,14 @@ from typing import Any
 
 from ..errors import NoEngine, StartFailed
 from ..settings import Settings
-from .command import Device, find_device, find_vllm, serve_command, serve_environment, served_name
+from .budget import Plan
+from .checkpoints import GIB
+from .command import find_vllm, serve_command, serve_environment, served_name
+from .device import Device, find_device
 from .folder import EngineFolder, State
-from .plan import Plan, make_plan, smaller
+from .plan import make_plan, smaller
 
 WEIGHTS = ("*.safetensors", "config.json", "tokenizer.json")
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class Launch:
         # another checkpoint would be another engine, with a folder and answers of its own
         plans = [self.plan, *([less] if less and less.model == self.plan.model else [])]
         return {
-            "commands": [serve_command(self.settings, program, self.device, plan) for plan in plans],
-            "environment": serve_environment(self.settings, program, self.device, token, self.folder.path),
+            "commands": [serve_command(program, self.device, plan) for plan in plans],
+            "environment": serve_environment(program, self.device, self.plan, token, self.folder.path),
             "token": token,
             "idle_stop_s": self.settings.idle_stop_s,
             "start_timeout_s": self.settings.start_timeout_s,

@@ -156,7 +156,6 @@ class ManagedBackend:
     async def _crash(self, served: Served, error: EngineError) -> str | None:
         """How the server ended that failed just now; None when it still runs. Raises Unreachable if it was stopped."""
         folder = self.launch.folder
-
         if not await _until(lambda: not served.is_in(folder.now()), DYING_S):
             return None
         if self._connection.served is served:

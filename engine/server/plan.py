@@ -15,9 +15,7 @@ from ..settings import Settings
 from .budget import Plan, Row, Wanted, lay_out, pixel_cap
 from .checkpoints import GIB, HUB_NAMES, SIZES, Checkpoint, find_checkpoint, sibling
 from .device import Device
-from .remembered import remember, remembered
-
-__all__ = ["Plan", "best_plan", "make_plan", "remember", "remembered", "smaller"]
+from .remembered import remembered
 
 CONTEXT, LEAN_CONTEXT = 8192, 6144
 """Tokens. The lean one still holds a picture of 1,024 tokens, the longest preset and an analysis of 2,048 tokens."""

@@ -40,8 +40,8 @@ GRACE_S = 6.0
 """vLLM ends in 2 to 6 s after SIGTERM."""
 SWEEP_AFTER_S = 1.0
 """So long its processes may take to clean up (shared memory, say) when it has ended."""
-TRIES = 3
-BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+BACK_OFF_S = (1.0, 2.0, 4.0)
+"""Before each new start, of so many that fail in a row."""
 STEADY_S = 60.0
 """A server that was ready for so long, or has been asked something, did not crash "in a row" with the one before."""
 HEALTH_TIMEOUT_S = 2.0
@@ -261,8 +261,11 @@ class Supervisor:
             return
         self.try_to_tell(progress=self.log.progress)
         if time.monotonic() - self.since > self.spec["start_timeout_s"]:
-            self.failures = TRIES
-            self.log.tail.append(f"It was not ready after {self.spec['start_timeout_s']:g} s ({self.log.progress}).")
+            self.failures = len(BACK_OFF_S)
+            self.log.tail.append(
+                f"It was not ready after {self.spec['start_timeout_s']:g} s ({self.log.progress}); where it only needs "
+                "longer, raise IMG2PROMPT_START_TIMEOUT_S."
+            )
             self.kill()
 
     def look_for_reasons_to_stop(self) -> None:
@@ -339,11 +342,11 @@ class Supervisor:
         steady = time.monotonic() - self.since > STEADY_S or self.last_asked() != self.unasked
         self.failures = 1 if self.served and steady else self.failures + 1
         passing = self.served or code < 0 or PASSING.search(self.log.hints) is not None
-        if not passing or self.failures > TRIES:
+        if not passing or self.failures > len(BACK_OFF_S):
             full = OUT_OF_MEMORY.search(self.log.hints) is not None
             self.try_to_tell(phase="failed", progress="", error=error, out_of_memory=full, port=0, server_pid=0)
             return False
-        wait_s = BACK_OFF_S[min(self.failures, len(BACK_OFF_S)) - 1]
+        wait_s = BACK_OFF_S[self.failures - 1]
         self.try_to_tell(phase="starting", progress=f"starting again in {wait_s:g} s", crash=error, port=0)
         until = time.monotonic() + wait_s
         while time.monotonic() < until and not self.stop_reason:

@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "prompts": (STANDARD - OUTSIDE_WORLD)
     | {"pydantic", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
     "engine": STANDARD
-    | {".prompts", "pydantic", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2", "numpy"},
+    | {".prompts", "pydantic", "pydantic_core", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2"}
+    | {"numpy"},
     "nodes": STANDARD | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "nodes/comfy.py": STANDARD | COMFYUI | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "cli": STANDARD | {".prompts", ".engine", "PIL", "typer", "rich"},

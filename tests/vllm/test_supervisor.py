@@ -281,7 +281,8 @@ def test_a_full_card_with_nothing_smaller_is_a_failure(fake: FakeVllm, folder: E
 def test_a_start_that_takes_too_long_is_ended(fake: FakeVllm, folder: EngineFolder, spec: Spec) -> None:
     with folder.lease():
         folder.start(spec(start_timeout_s=4))
-        assert "not ready after 4 s (loading weights 3/7)" in reached(folder, "failed").error
+        error = reached(folder, "failed").error
+        assert "not ready after 4 s (loading weights 3/7)" in error and "raise IMG2PROMPT_START_TIMEOUT_S" in error
     (call,) = fake.calls
     assert not any(map(alive, (call["pid"], call["core"])))
 

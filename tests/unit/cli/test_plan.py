@@ -13,7 +13,8 @@ import typer
 from img2prompt.cli.plan import plan
 from img2prompt.engine import Settings
 from img2prompt.engine.server.device import find_device
-from img2prompt.engine.server.plan import make_plan, remember
+from img2prompt.engine.server.plan import make_plan
+from img2prompt.engine.server.remembered import remember
 from img2prompt.tests.unit.cli.conftest import Ended
 
 Command = Callable[..., Ended]

@@ -287,7 +287,7 @@ def test_the_status_says_who_answers(server: SeeingServer, engine: Engine) -> No
     assert (before.engine, before.model, before.endpoint) == ("endpoint", "", server.url)
     assert "not been asked" in before.detail
     said: list[str] = []
-    after = engine.ready(said.append)
+    after = engine.wake(said.append)
     assert after.model == "seeing-model"
     assert after.detail == f"vLLM at {server.url} serves seeing-model."
     assert said == [""]  # over

@@ -211,7 +211,7 @@ def test_getting_ready_tells_and_fails_and_closing_is_done_once(until: Until) ->
     engine = Engine(backend, Settings(cache=False))
     said: list[str] = []
     with pytest.raises(StartFailed):
-        engine.ready(said.append)
+        engine.wake(said.append)
     with ThreadPoolExecutor() as pool:
         ready = pool.submit(engine.wake, said.append)
         until(lambda: said)

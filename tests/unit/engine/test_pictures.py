@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -228,11 +229,19 @@ def test_what_is_sent_is_what_the_picture_was() -> None:
     picture = draw("red")
     encoded, same = encode(picture, BUDGET), encode(picture, BUDGET)
     digest = encoded.digest
+    assert near(center(received(encoded)), RED)
     picture.paste((0, 0, 255), (0, 0, *picture.size))
     assert near(center(received(encoded)), RED)
-    assert encoded.digest == digest == same.digest != encode(picture, BUDGET).digest
+    assert encoded.digest == digest != encode(picture, BUDGET).digest == same.digest
     assert encoded.jpeg is encoded.jpeg
-    assert not encoded._pixels  # ten times as large as the JPEG, and a batch has many
+
+
+def test_a_picture_lets_its_pixels_go() -> None:
+    picture = draw("red")
+    held, encoded = weakref.ref(picture), encode(picture, BUDGET)
+    del picture
+    assert held() is not None and encoded.jpeg
+    assert held() is None  # ten times as large as the JPEG, and a batch has many
 
 
 def test_the_digest_holds_how_pictures_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:

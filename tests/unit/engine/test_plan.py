@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from img2prompt.engine.server import sleeping
-from img2prompt.engine.server.budget import Wanted, lay_out
+from img2prompt.engine.server.budget import Plan, Wanted, lay_out
 from img2prompt.engine.server.checkpoints import GIB, HUB_NAMES, SIZES, find_checkpoint
 from img2prompt.engine.server.device import Device
-from img2prompt.engine.server.plan import Plan, best_plan, make_plan, remember, remembered, smaller
-from img2prompt.engine.server.remembered import memory_file
+from img2prompt.engine.server.plan import best_plan, make_plan, smaller
+from img2prompt.engine.server.remembered import memory_file, remember, remembered
 from img2prompt.engine.server.sleeping import sleep_level
 from img2prompt.engine.settings import Settings
 

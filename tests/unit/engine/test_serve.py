@@ -141,7 +141,7 @@ def test_serve_command_is_the_plan_in_flags(
     device: Device, more: dict[str, object], there: set[str], not_there: set[str]
 ) -> None:
     chosen = settings(**({"model": FP8} | more))
-    command = serve_command(chosen, PROGRAM, device, make_plan(chosen, device))
+    command = serve_command(PROGRAM, device, make_plan(chosen, device))
     assert command[:3] == [str(PROGRAM), "serve", chosen.model]
     assert there <= set(command)
     assert not not_there & set(command)
@@ -162,7 +162,7 @@ def test_serve_command_is_the_plan_in_flags(
 def test_a_chosen_checkpoint_is_served_by_its_name() -> None:
     device = Device("gpu", 12.0)
     plan = make_plan(settings(model=""), device)
-    command = serve_command(settings(model=""), PROGRAM, device, plan)
+    command = serve_command(PROGRAM, device, plan)
     assert command[2] == "cyankiwi/Qwen3-VL-8B-Instruct-AWQ-4bit"
     assert f"--served-model-name={served_name(plan)}" in command
     assert served_name(plan) == "Qwen3-VL-8B-Instruct-AWQ-4bit"
@@ -171,7 +171,7 @@ def test_a_chosen_checkpoint_is_served_by_its_name() -> None:
 def test_weights_in_ram_exclude_sleep() -> None:
     device, chosen = Device("gpu", 24.0), settings(model=FP8)
     plan = replace(make_plan(chosen, device), cpu_offload_gib=2.0)
-    command = serve_command(chosen, PROGRAM, device, plan)
+    command = serve_command(PROGRAM, device, plan)
     assert "--cpu-offload-gb=2" in command and SLEEP not in command
 
 
@@ -183,8 +183,8 @@ def test_serve_environment_keeps_ours_out_and_lets_the_guard_in(
     monkeypatch.setenv("PYTHONPATH", "/theirs")  # ComfyUI's is not for vLLM's Python
     monkeypatch.setenv("PYTHONHOME", "/theirs")
     monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:cudaMallocAsync")  # ComfyUI's, and sleep mode fails with it
-    chosen = settings(kv_cache_gib=2.4)
-    environment = serve_environment(chosen, PROGRAM, Device("cpu"), "secret", tmp_path / "engine")
+    device, plan = Device("cpu"), make_plan(settings(kv_cache_gib=2.4), Device("cpu"))
+    environment = serve_environment(PROGRAM, device, plan, "secret", tmp_path / "engine")
     wanted = {
         "VLLM_API_KEY": "secret",
         "IMG2PROMPT_ENGINE_TOKEN": "secret",
@@ -200,15 +200,25 @@ def test_serve_environment_keeps_ours_out_and_lets_the_guard_in(
     assert not {"PYTHONHOME", "PYTORCH_CUDA_ALLOC_CONF"} & environment.keys()
     assert list(Path(environment["PYTHONPATH"]).glob("img2prompt_guard*")), "the guard is on the server's path"
     assert "HF_HUB_OFFLINE" not in environment
-    assert "secret" not in " ".join(serve_command(chosen, PROGRAM, Device("cpu"), make_plan(chosen, Device("cpu"))))
+    assert "secret" not in " ".join(serve_command(PROGRAM, device, plan))
 
 
 def test_the_environment_of_a_gpu_and_of_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    environment = serve_environment(settings(model=str(SEEING_MODEL)), PROGRAM, Device("gpu", 24.0), "secret", tmp_path)
+    device = Device("gpu", 24.0)
+    plan = make_plan(settings(model=str(SEEING_MODEL)), device)
+    environment = serve_environment(PROGRAM, device, plan, "secret", tmp_path)
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert "VLLM_CPU_KVCACHE_SPACE" not in environment
     assert os.pathsep not in environment["PYTHONPATH"]
+
+
+def test_a_checkpoint_that_was_chosen_may_be_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    device = Device("gpu", 24.0)
+    environment = serve_environment(PROGRAM, device, make_plan(settings(model=""), device), "secret", tmp_path)
+    assert "HF_HUB_OFFLINE" not in environment
 
 
 @pytest.mark.parametrize(

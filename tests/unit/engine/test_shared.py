@@ -261,7 +261,7 @@ from img2prompt.prompts.request import Request
 from img2prompt.tests.seeing import draw
 engine = shared_engine()
 asked = engine.submit_many([Request((draw(),), "Look.", ImageAnalysis)] * 3)
-print(engine.ready().model, flush=True)
+print(engine.wake().model, flush=True)
 input()
 """
 
