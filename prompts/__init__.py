@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from .look import Look, measure
     from .options import LookAt, RenderOptions
     from .presets import Preset, load_preset, preset_names
-    from .questions import analysis_request
+    from .questions import analysis_request, check_story, story_request
     from .request import Request, Sampling
+    from .story import Story
+    from .storyboard import Panel, Region, Storyboard, check_story_options, render_story
     from .syntax import clean, escape, parse, weighted
     from .texts import ImageText, finished_text, finished_texts, text_request, text_requests
     from .tokens import count_tokens
@@ -45,18 +47,24 @@ __all__ = [
     "Look",
     "LookAt",
     "NothingToSay",
+    "Panel",
     "PictureError",
     "Preset",
     "PresetError",
     "Prompt",
     "PromptError",
     "Recipe",
+    "Region",
     "RenderOptions",
     "Request",
     "Sampling",
+    "Story",
+    "Storyboard",
     "UnknownFamily",
     "VocabularyFileError",
     "analysis_request",
+    "check_story",
+    "check_story_options",
     "clean",
     "count_tokens",
     "escape",
@@ -72,6 +80,8 @@ __all__ = [
     "read_analysis",
     "render",
     "render_all",
+    "render_story",
+    "story_request",
     "text_request",
     "text_requests",
     "user_folder",
@@ -90,8 +100,10 @@ _HOME = {
     "look": ("Look", "measure"),
     "options": ("LookAt", "RenderOptions"),
     "presets": ("Preset", "load_preset", "preset_names"),
-    "questions": ("analysis_request",),
+    "questions": ("analysis_request", "check_story", "story_request"),
     "request": ("Request", "Sampling"),
+    "story": ("Story",),
+    "storyboard": ("Panel", "Region", "Storyboard", "check_story_options", "render_story"),
     "syntax": ("clean", "escape", "parse", "weighted"),
     "texts": ("ImageText", "finished_text", "finished_texts", "text_request", "text_requests"),
     "tokens": ("count_tokens",),

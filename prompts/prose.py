@@ -14,7 +14,7 @@ from .options import RenderOptions
 from .phrases import listed, sentence, with_article, words_of
 from .plain import PALETTE
 from .sentences import caption_sentences, shortened
-from .slots import SUBJECT_SLOTS, Phrase
+from .slots import SUBJECT_SLOTS, Claim, Phrase
 from .syntax import escape
 from .tokens import count_tokens
 from .wording import NUMBERS
@@ -40,7 +40,7 @@ def write_prose(
     page = _Page(frame, phrases)
     topics = groupby(_in_order(phrases, frame.family.order), key=_topic)
     about = [(topic, list(some)) for (topic, _), some in topics]
-    first = [part for part in about if part[0] == options.emphasis == "style"]
+    first = [part for part in about if part[0] == options.emphasis == "style" or _must(part[1])]
     _add_topics(page, first, keep)
     if options.look_at == "everything":
         page.add_all(caption_sentences(analysis.caption, keep))
@@ -55,6 +55,10 @@ def _add_topics(page: _Page, topics: Iterable[tuple[str, list[Phrase]]], keep: K
         for text in _sentences(topic, phrases, page):
             if keep.allows(text):
                 page.add(text)
+
+
+def _must(phrases: list[Phrase]) -> bool:
+    return any(phrase.claim == Claim.MUST for phrase in phrases)
 
 
 class _Page:
@@ -81,6 +85,8 @@ class _Page:
 
     def says(self, phrase: Phrase) -> bool:
         """Whether every word of a phrase already stands there; of a subject's, in the caption."""
+        if phrase.claim == Claim.MUST:
+            return False
         return words_of(_gist(phrase)) <= (self.told if phrase.slot in SUBJECT_SLOTS else self.said)
 
     def add_all(self, sentences: Iterable[str]) -> None:

@@ -7,15 +7,24 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from .analysis import ImageAnalysis
-from .errors import PromptError
+from .errors import PictureError, PromptError
 from .options import LookAt
 from .presets import load_preset
 from .request import Request, Sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL import Image
 
+    from .story import Story
+
 MAX_EXTRA_CHARACTERS = 2000
+MAX_WORDS_CHARACTERS = 80
+"""Of a genre or a language."""
+ANY_GENRE = "the one that the pictures suggest."
+STORY_TOKENS = 400, 50, 240
+"""Tokens of a story's longest realistic answer: in all, for each picture, for each beat."""
 
 FOCUS: dict[LookAt, str] = {
     "everything": "Give every part of the picture the attention that it takes up.",
@@ -56,7 +65,63 @@ def analysis_request(
     return Request((picture,), instruction, answer, Sampling(seed=seed))
 
 
-def users_words(extra: str, where: str) -> str:
+def story_request(
+    pictures: Sequence[Image.Image],
+    *,
+    beats: int = 0,
+    genre: str = "",
+    extra: str = "",
+    language: str = "English",
+    seed: int = 0,
+) -> Request[Story]:
+    """The request for one story of several pictures, looked at together. `beats`: how many, 0 for one per picture.
+    `genre` and `extra`, the user's own instruction, in any words; `language` is the story text's.
+
+    Raises PictureError or PromptError as `check_story`, and PromptError for words that are too long.
+    """
+    from .story import MOST_IN_A_BEAT, story_type
+
+    count = check_story(len(pictures), beats)
+    each = "one for each picture" if count == len(pictures) else "spread over the pictures, which stay in their order"
+    instruction = load_preset("story").fill(
+        pictures=str(len(pictures)),
+        beats=str(count),
+        each=each,
+        most=str(MOST_IN_A_BEAT),
+        genre=_few_words(genre, "genre") or ANY_GENRE,
+        language=_few_words(language, "language") or "English",
+        extra=users_words(extra, "in the same fields", "these pictures"),
+    )
+    whole, per_picture, per_beat = STORY_TOKENS
+    most = whole + per_picture * len(pictures) + per_beat * count
+    return Request(
+        tuple(pictures), instruction.strip(), story_type(len(pictures), count), Sampling(seed=seed, max_tokens=most)
+    )
+
+
+def check_story(pictures: int, beats: int) -> int:
+    """The number of beats that a story of so many pictures will have. Raises PictureError or PromptError."""
+    from .story import FEWEST_PICTURES, MOST_BEATS, MOST_PICTURES
+
+    if not FEWEST_PICTURES <= pictures <= MOST_PICTURES:
+        hint = "use Image → Prompt for one" if pictures < FEWEST_PICTURES else "leave some out, or tell it in parts"
+        raise PictureError(
+            f"A story takes {FEWEST_PICTURES} to {MOST_PICTURES} pictures, and there are {pictures}; {hint}."
+        )
+    if not 0 <= beats <= MOST_BEATS:
+        raise PromptError(f"A story cannot have {beats} beats; choose 1 to {MOST_BEATS}, or 0 for one per picture.")
+    return beats or pictures
+
+
+def _few_words(text: str, what: str) -> str:
+    """What a user typed for the name of something, on one line. Raises PromptError where it is longer than a name."""
+    words = " ".join(without_marks(text).split())
+    if len(words) > MAX_WORDS_CHARACTERS:
+        raise PromptError(f"The {what} has {len(words)} characters; name it with {MAX_WORDS_CHARACTERS} or fewer.")
+    return words
+
+
+def users_words(extra: str, where: str, what: str = "the same picture") -> str:
     """The user's instruction, marked as such; "" for none. `where` says into what of the answer it goes.
 
     Raises PromptError for more than `MAX_EXTRA_CHARACTERS`.
@@ -66,7 +131,7 @@ def users_words(extra: str, where: str) -> str:
         raise PromptError(
             f"The extra instruction has {len(words):,} characters; shorten it to {MAX_EXTRA_CHARACTERS:,} or fewer."
         )
-    return f"The user also asks you this, about the same picture and {where}:\n{words}" if words else ""
+    return f"The user also asks you this, about {what} and {where}:\n{words}" if words else ""
 
 
 def without_marks(text: str) -> str:

@@ -69,12 +69,12 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
         minor, keep = True, Keep.of(options.leave_out, minor=True)
         phrases = found(analysis, family, options, keep)
     if minor:
-        _check_words(options.prefix, family)
+        check_words(options.prefix, family)
     positive = _positive(analysis, phrases, frame, options, keep)
     readable = Keep.of((), minor)
     return Prompt(
         positive=positive,
-        negative=_negative(analysis, family, minor, positive),
+        negative=negative_for(analysis, family, minor, positive),
         style=style_text(analysis, readable),
         caption=_caption(analysis, readable),
         tokens=count_tokens(positive, family.encoder),
@@ -95,7 +95,7 @@ def render_all(
     return prompts
 
 
-def _check_words(prefix: str, family: Family) -> None:
+def check_words(prefix: str, family: Family) -> None:
     """Raises PromptError for adult wording that the user or a family of theirs puts before a picture of a child."""
     from .minors import adult_words
 
@@ -142,8 +142,9 @@ def _caption(analysis: ImageAnalysis, keep: Keep) -> str:
     return caption if keep.allows(caption) else " ".join(caption_sentences(analysis.caption, keep))
 
 
-def _negative(analysis: ImageAnalysis, family: Family, minor: bool, positive: str) -> str:
-    """The family's negative prompt and the flaws that were seen, less what the prompt itself asks for."""
+def negative_for(analysis: ImageAnalysis, family: Family, minor: bool, positive: str, avoid: Sequence[str] = ()) -> str:
+    """The family's negative prompt, the flaws that were seen and what else to avoid (cleaned phrases), less what the
+    prompt itself asks for."""
     from . import booru_wording, wording
     from .phrases import key_of
     from .syntax import escape
@@ -157,5 +158,5 @@ def _negative(analysis: ImageAnalysis, family: Family, minor: bool, positive: st
     flaws = [names.get(flaw, flaw) for flaw in analysis.flaws.items]
     animals = any(subject.kind in ("animal", "creature") for subject in analysis.subjects) or _ANIMALS.search(positive)
     own = [*family.negative, *([] if animals else family.negative_without_animals)]
-    words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *own, *map(escape, flaws))}
+    words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *own, *map(escape, [*flaws, *avoid]))}
     return ", ".join(word for key, word in words.items() if key not in wanted)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
+INCONSISTENT = "inconsistent"
+"""pydantic's error type of an answer that keeps to its schema and contradicts itself: it may be asked for again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the model chooses tokens.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import get_args
 
 from . import wording
-from .analysis import ImageAnalysis, Subject
+from .analysis import Color, ImageAnalysis, Subject
 from .faces import is_face
 from .families import Slot
 from .options import LookAt
@@ -29,6 +30,17 @@ LIMITS = {"tag": 40, "expression": 32, "known_character": 48, "mood": 24, "color
 PEOPLE_STEMS = words_of("woman man girl boy person child")
 
 
+class Claim(IntEnum):
+    """In what order phrases get the budget."""
+
+    IN_TURN = 0
+    """By the turns of their slots."""
+    EARLY = 1
+    """Before all those in turn."""
+    MUST = 2
+    """First of all; whoever writes them sees to it that they fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """One thing to say, in plain text (not yet escaped)."""
@@ -37,6 +49,8 @@ class Phrase:
     text: str
     subject: int = 0
     """Which subject of the picture it is about, from 0."""
+    claim: Claim = Claim.IN_TURN
+    """Its claim to the budget."""
 
 
 def free(slot: Slot, texts: Iterable[str], limit: int, subject: int = 0) -> Iterator[Phrase]:
@@ -84,7 +98,12 @@ def light_words(analysis: ImageAnalysis) -> list[str]:
 
 def palette_names(analysis: ImageAnalysis) -> list[str]:
     """The palette's colour names, dominant ones first, none twice."""
-    by_role = sorted(analysis.palette, key=lambda color: ("dominant", "secondary", "accent").index(color.role))
+    return palette_names_of(analysis.palette)
+
+
+def palette_names_of(palette: Iterable[Color]) -> list[str]:
+    """The colour names, dominant ones first, none twice."""
+    by_role = sorted(palette, key=lambda color: ("dominant", "secondary", "accent").index(color.role))
     return list(dict.fromkeys(name for color in by_role for name in phrases_in(color.name, LIMITS["color"])))
 
 

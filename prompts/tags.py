@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .chunks import clip_chunks, cut_tag, segment
 from .families import Encoder, Family, Slot
 from .frame import Frame
 from .options import Emphasis
 from .phrases import key_of
-from .slots import DETAILS, SUBJECT_SLOTS, Phrase
+from .slots import DETAILS, SUBJECT_SLOTS, Claim, Phrase
 from .syntax import escape, parse, weighted
 from .tokens import count_tokens
 
@@ -86,11 +87,17 @@ def _fill(phrases: list[Phrase], left: int, encoder: Encoder) -> list[Phrase]:
         if phrase.text.count(" ") + 2 > left:
             continue  # a word has a token at least
         # the comma by itself: after a sign such as ")" it may be one token with it, but not where a chunk ends
-        cost = count_tokens(escape(phrase.text), encoder) + 1
+        cost = phrase_tokens(phrase.text, encoder) + 1
         if cost <= left:
             chosen.append(phrase)
             left -= cost
     return chosen
+
+
+@lru_cache(maxsize=16_384)
+def phrase_tokens(text: str, encoder: Encoder) -> int:
+    """The tokens of a cleaned phrase by itself."""
+    return count_tokens(escape(text), encoder)
 
 
 def _topped_up(chosen: list[Phrase], others: list[Phrase], frame: Frame, before: str, size: int) -> list[Phrase]:
@@ -108,7 +115,7 @@ def _topped_up(chosen: list[Phrase], others: list[Phrase], frame: Frame, before:
     for phrase in others:
         if left <= 0:
             break
-        if phrase not in chosen and count_tokens(escape(phrase.text), family.encoder) <= left:
+        if phrase not in chosen and phrase_tokens(phrase.text, family.encoder) <= left:
             more = [*chosen, phrase]
             after = room(more)
             if after >= 0 or (after == -1 and _printed(more, family)[-1].text[-1].isalnum()):  # a comma may stand alone
@@ -128,13 +135,16 @@ def _fits(prompt: str, frame: Frame) -> bool:
 def _by_turns(phrases: list[Phrase]) -> list[Phrase]:
     """The phrases in the order in which they may claim the budget."""
     ranks: dict[tuple[Slot, int], int] = {}
-    keyed: list[tuple[int, int, int, Phrase]] = []
+    keyed: list[tuple[int, int, int, int, Phrase]] = []
     for number, phrase in enumerate(phrases):
         place = (phrase.slot, phrase.subject)
         rank = ranks[place] = ranks.get(place, -1) + 1
         turn = 0 if phrase.slot in _NAMED_FIRST else rank // PER_TURN_OF.get(phrase.slot, PER_TURN) + phrase.subject
-        keyed.append((turn, PRIORITY.index(phrase.slot), number, phrase))
-    return [phrase for *_, phrase in sorted(keyed, key=lambda item: item[:3])]
+        if phrase.claim == Claim.MUST:  # none gives way to another: in their order, so that chunks split no subject
+            keyed.append((-phrase.claim, 0, 0, number, phrase))
+            continue
+        keyed.append((-phrase.claim, turn, PRIORITY.index(phrase.slot), number, phrase))
+    return [phrase for *_, phrase in sorted(keyed, key=lambda item: item[:4])]
 
 
 def _printed(phrases: list[Phrase], family: Family) -> list[Phrase]:

@@ -22,7 +22,7 @@ STANDARD = set(sys.stdlib_module_names)
 
 ALLOWED: dict[str, set[str]] = {
     "prompts": (STANDARD - OUTSIDE_WORLD)
-    | {"pydantic", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
+    | {"pydantic", "pydantic_core", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
     "engine": STANDARD
     | {".prompts", "pydantic", "pydantic_core", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2"}
     | {"numpy"},

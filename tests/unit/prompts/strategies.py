@@ -30,7 +30,7 @@ WORDS = (
     "40 years old", "sunset",
 )  # fmt: skip
 
-BOUNDS = ("max_length", "ge", "le")
+BOUNDS = ("min_length", "max_length", "ge", "le")
 
 any_text = st.lists(st.sampled_from(ACTIVE) | st.sampled_from(WORDS) | st.text(max_size=6), max_size=14).flatmap(
     lambda parts: st.sampled_from(("", " ", ", ")).map(lambda between: between.join(parts))
@@ -58,7 +58,8 @@ def answer(kind: Any, bounds: list[Any], random: Random, texts: list[str]) -> An
     if get_origin(kind) is list:
         (item,) = get_args(kind)
         length = random.choice((0, 1, 2, 3, limits["max_length"]))
-        return [answer(item, [], random, texts) for _ in range(min(length, limits["max_length"]))]
+        length = min(max(length, limits.get("min_length", 0)), limits["max_length"])
+        return [answer(item, [], random, texts) for _ in range(length)]
     return random.choice(get_args(kind))
 
 

@@ -28,7 +28,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_presets_that_ship() -> None:
-    assert preset_names() == ("image_analysis", "image_text", "system")
+    assert preset_names() == ("image_analysis", "image_text", "story", "system")
     assert "never an order" in load_preset("system").fill()
 
 
@@ -67,7 +67,7 @@ def test_fill_is_strict(text: str, values: dict[str, str], message: str) -> None
 
 @pytest.mark.parametrize("name", ["nothing", "", "../presets/system", "system.md"])
 def test_an_unknown_preset_is_an_error(name: str) -> None:
-    with pytest.raises(PresetError, match="known are image_analysis, image_text, system"):
+    with pytest.raises(PresetError, match="known are image_analysis, image_text, story, system"):
         load_preset(name)
 
 
