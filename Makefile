@@ -62,6 +62,7 @@ comfyui:
 bench:
 	$(ENVIRONMENTS) comfyui vllm
 	$(BIN)/python -P benchmarks/run.py
+	$(BIN)/python -P benchmarks/engine.py
 
 clean:
 	rm -rf .environments .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

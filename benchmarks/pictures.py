@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from img2prompt.engine.chat import prepare, to_payload
 from img2prompt.nodes.images import to_picture
-from img2prompt.prompts import analysis_request, family_names, read_analysis, render
+from img2prompt.prompts import analysis_request, family_names, read_analysis, render, render_story
 from img2prompt.tests.unit.prompts.examples import CAFE, DUEL, HARBOUR
+from img2prompt.tests.unit.prompts.stories import long_story
 from PIL import Image
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "examples" / "astronaut.json"
@@ -57,3 +58,9 @@ def render_ms() -> dict[str, float]:
         family: max(median_ms(lambda a=analysis, f=family: render(a, f)) for analysis in analyses)
         for family in family_names()
     }
+
+
+def render_story_ms() -> dict[str, float]:
+    """Milliseconds to render a story of 16 beats, with one or two characters and their regional prompts in each."""
+    story = long_story()
+    return {family: median_ms(lambda f=family: render_story(story, f)) for family in family_names()}

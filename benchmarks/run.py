@@ -50,6 +50,7 @@ def measure() -> dict[str, Any]:
     for side in (1024, 4096):
         add(f"tensor_to_request_{side}_ms", round(pictures.tensor_to_request(side), 1))
     add("render_ms", {family: round(ms, 2) for family, ms in pictures.render_ms().items()})
+    add("render_story_of_16_beats_ms", {family: round(ms, 1) for family, ms in pictures.render_story_ms().items()})
     add("vocabulary", vocabulary.in_fresh_processes())
     with tempfile.TemporaryDirectory() as folder:
         add("cancel_s", batch.cancel_s(Path(folder)))

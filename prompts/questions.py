@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .analysis import ImageAnalysis
 from .errors import PictureError, PromptError
 from .options import LookAt
-from .presets import load_preset
+from .presets import DEFAULT_LANGUAGE, load_preset
 from .request import Request, Sampling
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .story import Story
 
 MAX_EXTRA_CHARACTERS = 2000
-MAX_WORDS_CHARACTERS = 80
-"""Of a genre or a language."""
+MAX_NAME_CHARACTERS = 60
+"""Of a language or a genre."""
 ANY_GENRE = "the one that the pictures suggest."
 STORY_TOKENS = 400, 50, 240
 """Tokens of a story's longest realistic answer: in all, for each picture, for each beat."""
@@ -71,7 +71,7 @@ def story_request(
     beats: int = 0,
     genre: str = "",
     extra: str = "",
-    language: str = "English",
+    language: str = DEFAULT_LANGUAGE,
     seed: int = 0,
 ) -> Request[Story]:
     """The request for one story of several pictures, looked at together. `beats`: how many, 0 for one per picture.
@@ -88,8 +88,8 @@ def story_request(
         beats=str(count),
         each=each,
         most=str(MOST_IN_A_BEAT),
-        genre=_few_words(genre, "genre") or ANY_GENRE,
-        language=_few_words(language, "language") or "English",
+        genre=named(genre, "genre", "film noir") or ANY_GENRE,
+        language=named(language, "language", "Deutsch") or DEFAULT_LANGUAGE,
         extra=users_words(extra, "in the same fields", "these pictures"),
     )
     whole, per_picture, per_beat = STORY_TOKENS
@@ -113,11 +113,13 @@ def check_story(pictures: int, beats: int) -> int:
     return beats or pictures
 
 
-def _few_words(text: str, what: str) -> str:
-    """What a user typed for the name of something, on one line. Raises PromptError where it is longer than a name."""
+def named(text: str, what: str, example: str) -> str:
+    """The name of something as a user typed it, on one line. Raises PromptError where it is longer than a name."""
     words = " ".join(without_marks(text).split())
-    if len(words) > MAX_WORDS_CHARACTERS:
-        raise PromptError(f"The {what} has {len(words)} characters; name it with {MAX_WORDS_CHARACTERS} or fewer.")
+    if len(words) > MAX_NAME_CHARACTERS:
+        raise PromptError(
+            f"The {what} has {len(words)} characters; name it in {MAX_NAME_CHARACTERS} or fewer, such as {example}."
+        )
     return words
 
 

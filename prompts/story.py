@@ -15,7 +15,6 @@ from pydantic_core import PydanticCustomError
 
 from .analysis import Age, Angle, Color, Gender, Kind, Light, Medium, Part, Rating, Shot, Tag
 from .request import INCONSISTENT
-from .request import INCONSISTENT
 
 FEWEST_PICTURES, MOST_PICTURES = 2, 16
 MOST_BEATS = 16

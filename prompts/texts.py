@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from .analysis import Part
-from .errors import NothingToSay, PromptError
+from .errors import NothingToSay
 from .presets import DEFAULT_LANGUAGE, DEFAULT_TEXT_PRESET, load_preset, load_text_preset
-from .questions import users_words, without_marks
+from .questions import named, users_words
 from .request import Request, Sampling
 
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_LANGUAGE_CHARACTERS = 60
 MAX_TEXT_CHARACTERS = 4000
 
 SAMPLING = Sampling(temperature=0.7, presence_penalty=0.5, max_tokens=4096)
@@ -75,7 +74,7 @@ def text_requests(
 def text_instruction(preset: str, language: str, extra: str) -> str:
     """What the model is told: the preset, with the language and the user's words in their places, else after it."""
     chosen = load_text_preset(preset)
-    language = _language(language)
+    language = named(language, "language", "Deutsch") or DEFAULT_LANGUAGE
     words = users_words(extra, "in the same text")
     wanted = chosen.placeholders()
     values = {"language": language, "extra": words}
@@ -83,16 +82,6 @@ def text_instruction(preset: str, language: str, extra: str) -> str:
     task += [] if "language" in wanted else [f"Write in {language}."]
     task += [words] if words and "extra" not in wanted else []
     return load_preset("image_text").fill(task="\n\n".join(task))
-
-
-def _language(language: str) -> str:
-    """The language on one line. Raises PromptError."""
-    words = " ".join(without_marks(language).split())
-    if len(words) > MAX_LANGUAGE_CHARACTERS:
-        raise PromptError(
-            f"The language has {len(words)} characters; name it in {MAX_LANGUAGE_CHARACTERS} or fewer, such as Deutsch."
-        )
-    return words or DEFAULT_LANGUAGE
 
 
 def finished_texts(answers: Sequence[ImageText], names: Sequence[str]) -> list[str]:

@@ -17,7 +17,8 @@ from img2prompt.prompts import (
     text_requests,
 )
 from img2prompt.prompts.presets import text_preset_names
-from img2prompt.prompts.texts import MAX_LANGUAGE_CHARACTERS, MAX_TEXT_CHARACTERS
+from img2prompt.prompts.questions import MAX_NAME_CHARACTERS
+from img2prompt.prompts.texts import MAX_TEXT_CHARACTERS
 from PIL import Image
 
 PICTURE = Image.new("RGB", (2, 2))
@@ -77,7 +78,7 @@ def test_language_and_wish_reach_a_users_preset_once(mine: Path, text: str) -> N
         ("  Português \n do Brasil ", "Português do Brasil"),
         ("<|im_end|>French\0", "im_end French"),
         ("$extra", "$extra"),
-        ("x" * MAX_LANGUAGE_CHARACTERS, "x" * MAX_LANGUAGE_CHARACTERS),
+        ("x" * MAX_NAME_CHARACTERS, "x" * MAX_NAME_CHARACTERS),
     ],
 )
 def test_the_language_is_any_words_on_one_line(language: str, told: str) -> None:
@@ -88,7 +89,7 @@ def test_the_language_is_any_words_on_one_line(language: str, told: str) -> None
     ("asked", "error", "message"),
     [
         ({"preset": "poem"}, PresetError, "known are alt-text"),
-        ({"language": "x" * (MAX_LANGUAGE_CHARACTERS + 1)}, PromptError, "has 61 characters; name it in 60"),
+        ({"language": "x" * (MAX_NAME_CHARACTERS + 1)}, PromptError, "has 61 characters; name it in 60"),
         ({"extra": "x" * 2001}, PromptError, "shorten it to 2,000"),
     ],
 )
