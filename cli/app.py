@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..prompts.errors import AnalysisError, Img2PromptError, NothingToSay, PromptError
-from . import doctor, engine, look, mix, prompt, render, text
+from . import doctor, engine, look, mix, prompt, render, story, text
 from .console import say
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("prompt")(prompt.prompt)
 app.command("text")(text.text)
+app.command("story")(story.story)
 app.command("render")(render.render)
 app.command("mix")(mix.mix)
 app.command("look")(look.look)

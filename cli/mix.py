@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..prompts.errors import AnalysisError, NothingToSay
 from ..prompts.mix import ASPECTS, SOURCES, Recipe
-from ..prompts.options import Emphasis, RenderOptions, UnknownTags
+from ..prompts.options import RenderOptions
 from .analyses import STDIN, read_analyses
 from .asking import analysis_requests, ask, chosen_engine, who_answered
 from .console import Format, put, put_json, say
-from .render import DEFAULT_FAMILY
+from .options import (
+    DEFAULT_FAMILY,
+    EMPHASIS,
+    UNKNOWN_TAGS,
+    EmphasisOption,
+    FamilyOption,
+    LeaveOutOption,
+    PrefixOption,
+    SeedOption,
+    TokenBudgetOption,
+    UnknownTagsOption,
+)
 
 if TYPE_CHECKING:
     from ..prompts import ImageAnalysis
@@ -40,15 +51,13 @@ def mix(
     light: Annotated[str, _aspect("light")] = _DEFAULT.light,
     color: Annotated[str, _aspect("color")] = _DEFAULT.color,
     style: Annotated[str, _aspect("style")] = _DEFAULT.style,
-    family: Annotated[str, typer.Option(help="The model family that will draw the prompt.")] = DEFAULT_FAMILY,
-    emphasis: Annotated[str, typer.Option(help=f"What to stress: {', '.join(get_args(Emphasis))}.")] = "none",
-    unknown_tags: Annotated[
-        str, typer.Option(help=f"Tags that Danbooru does not have: {', '.join(get_args(UnknownTags))}.")
-    ] = "keep",
-    prefix: Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")] = "",
-    leave_out: Annotated[str, typer.Option(help="Words that must not appear, separated by commas.")] = "",
-    token_budget: Annotated[int, typer.Option(min=0, help="The longest prompt, in tokens; 0: the family's.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=0xFFFF_FFFF, help="Another seed looks again.")] = 0,
+    family: FamilyOption = DEFAULT_FAMILY,
+    emphasis: EmphasisOption = EMPHASIS[0],
+    unknown_tags: UnknownTagsOption = UNKNOWN_TAGS[0],
+    prefix: PrefixOption = "",
+    leave_out: LeaveOutOption = "",
+    token_budget: TokenBudgetOption = 0,
+    seed: SeedOption = 0,
     output: Annotated[Format, typer.Option("--format", help="text: the prompt; json: everything.")] = Format.text,
 ) -> None:
     """Print the prompt for a picture that takes each aspect from A or from B: what is in A, made as B was."""

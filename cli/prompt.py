@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..prompts.catalogue import family_names
-from ..prompts.options import Emphasis, LookAt, RenderOptions, UnknownTags
+from ..prompts.options import RenderOptions
 from .asking import analysis_requests, ask, chosen_engine, who_answered
 from .console import Format, put, put_json, say
+from .options import (
+    DEFAULT_FAMILY,
+    EMPHASIS,
+    LOOK_AT,
+    UNKNOWN_TAGS,
+    EmphasisOption,
+    FamilyOption,
+    LeaveOutOption,
+    LookAtOption,
+    PrefixOption,
+    SeedOption,
+    TokenBudgetOption,
+    UnknownTagsOption,
+)
 
 if TYPE_CHECKING:
     from ..prompts import ImageAnalysis, Prompt
 
-LOOK_AT = get_args(LookAt)
-EMPHASIS = get_args(Emphasis)
-UNKNOWN_TAGS = get_args(UnknownTags)
-
 
 def prompt(
     images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
-    family: Annotated[
-        str, typer.Option(help=f"The model family that will draw it: {', '.join(family_names())}.")
-    ] = "sdxl",
-    look_at: Annotated[str, typer.Option(help=f"What goes into the prompt: {', '.join(LOOK_AT)}.")] = LOOK_AT[0],
+    family: FamilyOption = DEFAULT_FAMILY,
+    look_at: LookAtOption = LOOK_AT[0],
     extra: Annotated[str, typer.Option(help="Anything the model should pay attention to.")] = "",
-    prefix: Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")] = "",
-    leave_out: Annotated[str, typer.Option(help="Words that must not appear, separated by commas.")] = "",
-    token_budget: Annotated[int, typer.Option(min=0, help="The longest prompt, in tokens; 0: the family's.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, max=0xFFFF_FFFF, help="Another seed looks again.")] = 0,
-    emphasis: Annotated[str, typer.Option(help=f"What to stress: {', '.join(EMPHASIS)}.")] = EMPHASIS[0],
-    unknown_tags: Annotated[
-        str, typer.Option(help=f"For families that want Danbooru's tags: {' or '.join(UNKNOWN_TAGS)} what is none.")
-    ] = UNKNOWN_TAGS[0],
+    prefix: PrefixOption = "",
+    leave_out: LeaveOutOption = "",
+    token_budget: TokenBudgetOption = 0,
+    seed: SeedOption = 0,
+    emphasis: EmphasisOption = EMPHASIS[0],
+    unknown_tags: UnknownTagsOption = UNKNOWN_TAGS[0],
     closed_vocabulary: Annotated[
         bool, typer.Option(help="For families that want Danbooru's tags: let the model write no others.")
     ] = False,

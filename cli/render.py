@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..prompts.options import Emphasis, LookAt, RenderOptions, UnknownTags
+from ..prompts.options import RenderOptions
 from .analyses import read_analyses
 from .console import Format, put, put_json
+from .options import (
+    DEFAULT_FAMILY,
+    EMPHASIS,
+    LOOK_AT,
+    UNKNOWN_TAGS,
+    EmphasisOption,
+    LeaveOutOption,
+    LookAtOption,
+    PrefixOption,
+    TokenBudgetOption,
+    UnknownTagsOption,
+)
 
 if TYPE_CHECKING:
     from ..prompts import ImageAnalysis, Prompt
-
-DEFAULT_FAMILY = "sdxl"
-
-
-def _one_of(choices: object) -> str:
-    return ", ".join(get_args(choices))
 
 
 def render(
@@ -32,14 +38,12 @@ def render(
     family: Annotated[
         list[str] | None, typer.Option(help=f"A model family, as often as you like. By default {DEFAULT_FAMILY}.")
     ] = None,
-    look_at: Annotated[str, typer.Option(help=f"What goes into the prompt: {_one_of(LookAt)}.")] = "everything",
-    emphasis: Annotated[str, typer.Option(help=f"What to stress: {_one_of(Emphasis)}.")] = "none",
-    unknown_tags: Annotated[str, typer.Option(help=f"Tags that Danbooru does not have: {_one_of(UnknownTags)}.")] = (
-        "keep"
-    ),
-    prefix: Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")] = "",
-    leave_out: Annotated[str, typer.Option(help="Words that must not appear, separated by commas.")] = "",
-    token_budget: Annotated[int, typer.Option(min=0, help="The longest prompt, in tokens; 0: the family's.")] = 0,
+    look_at: LookAtOption = LOOK_AT[0],
+    emphasis: EmphasisOption = EMPHASIS[0],
+    unknown_tags: UnknownTagsOption = UNKNOWN_TAGS[0],
+    prefix: PrefixOption = "",
+    leave_out: LeaveOutOption = "",
+    token_budget: TokenBudgetOption = 0,
     output: Annotated[Format, typer.Option("--format", help="text: one line per prompt; json: everything.")] = (
         Format.text
     ),

@@ -29,11 +29,11 @@ class Answers:
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(
-        self, request: Request[Answer], identity: str, ask: Callable[[Chat[Answer]], Awaitable[Answer]]
+        self, request: Request[Answer], max_pixels: int, identity: str, ask: Callable[[Chat[Answer]], Awaitable[Answer]]
     ) -> Answer:
-        """The kept answer, or what `ask` gets from the model that `identity` stands for. Raises EngineError or
-        PictureError."""
-        preparing = asyncio.to_thread(prepare, request, self._settings.max_pixels, self._settings.temperature)
+        """The kept answer, or what `ask` gets from the model that `identity` stands for. Each picture is sent with
+        `max_pixels` at most. Raises EngineError or PictureError."""
+        preparing = asyncio.to_thread(prepare, request, max_pixels, self._settings.temperature)
         del request
         chat = await preparing
         if self._cache is None:

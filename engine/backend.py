@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..prompts.request import Answer, Request
 from .room import Room
@@ -63,6 +63,11 @@ class Backend(Protocol):
 
         It should drop its reference to the request once the pictures are encoded: they may be large.
         """
+        ...
+
+    def pixels_each(self, request: Request[Any]) -> int:
+        """How many pixels each picture of such a request may have: larger ones are scaled down to it, so that all fit
+        into the model's context. After `ready()`; quick. Raises Refused where they cannot."""
         ...
 
     def identity(self) -> str:

@@ -1,13 +1,14 @@
 """A Request in the words of the OpenAI chat API, and a reply as an answer. It opens no connection.
 
 All requests begin with one and the same system prompt, then the pictures, then the instruction, so that servers that
-cache prefixes compute the system prompt once, and a picture once for all that is asked about it.
+cache prefixes compute the system prompt once, and pictures once for all that is asked about them. Several pictures are
+numbered, so that an answer can name them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, Generic
@@ -16,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from ..prompts.presets import load_preset
-from ..prompts.request import Answer, Request, Sampling
-from .errors import BadAnswer, Refused
+from ..prompts.request import INCONSISTENT, Answer, Request, Sampling
+from .errors import AnswerCutOff, BadAnswer, Contradiction, Refused
 from .pictures import EncodedPicture, encode
 
 UNFINISHED = {
@@ -26,6 +27,8 @@ UNFINISHED = {
     "abort": "the server aborted it",
 }
 """finish_reason of an answer that did not end → what happened. "repetition" and "abort" are vLLM's."""
+ASKED_AGAIN = (AnswerCutOff, Contradiction)
+"""Replies that are asked for once more: another seed may mend them. Their errors are worded for the second time."""
 SEED_BOUND = 2**31 - 1
 """Seeds are sent below this: llama.cpp takes 32 bits, and ComfyUI's are 64."""
 OTHER_SEED = 2**30
@@ -69,13 +72,12 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
 
     Encodes the pictures: CPU work, 4 to 6 ms for each megapixel.
     """
-    pictures = [{"type": "image_url", "image_url": {"url": picture.data_url()}} for picture in chat.pictures]
     sampling = chat.sampling
     payload: dict[str, Any] = {
         "model": model,
         "messages": [
             {"role": "system", "content": chat.system},
-            {"role": "user", "content": [*pictures, {"type": "text", "text": chat.instruction}]},
+            {"role": "user", "content": [*_shown(chat.pictures), {"type": "text", "text": chat.instruction}]},
         ],
         "response_format": {"type": "json_schema", "json_schema": _json_schema(chat.answer)},
         "max_tokens": sampling.max_tokens,
@@ -91,8 +93,16 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
     return payload
 
 
+def _shown(pictures: tuple[EncodedPicture, ...]) -> Iterator[dict[str, Any]]:
+    """The pictures as parts of a message, each under its number where there are several."""
+    for number, picture in enumerate(pictures, 1):
+        if len(pictures) > 1:
+            yield {"type": "text", "text": f"Picture {number}:"}
+        yield {"type": "image_url", "image_url": {"url": picture.data_url()}}
+
+
 def to_body(chat: Chat[Answer], *, model: str, for_vllm: bool, again: bool = False) -> bytes:
-    """`to_payload()` as it is sent, or `again`, when that did not end. CPU work; a seventh of json.dumps()'s time."""
+    """`to_payload()` as it is sent, or `again`, for the second try. CPU work; a seventh of json.dumps()'s time."""
     payload = to_payload(chat, model=model, for_vllm=for_vllm)
     return to_json(second_try(payload) if again else payload)
 
@@ -121,11 +131,8 @@ def question(chat: Chat[Answer]) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def read_reply(reply: object, answer: type[Answer]) -> Answer | str:
-    """The answer in a reply, or, for one that did not end, its finish_reason (a key of UNFINISHED).
-
-    Raises BadAnswer or Refused.
-    """
+def read_reply(reply: object, answer: type[Answer]) -> Answer:
+    """The answer in a reply. Raises Refused or BadAnswer, or one of ASKED_AGAIN."""
     match reply:
         case {"choices": [{"message": Mapping() as message, **choice}, *_], **_rest}:
             pass
@@ -136,7 +143,10 @@ def read_reply(reply: object, answer: type[Answer]) -> Answer | str:
             )
     finish_reason = choice.get("finish_reason")
     if finish_reason in UNFINISHED:
-        return finish_reason
+        raise AnswerCutOff(
+            f"The answer did not end, twice ({UNFINISHED[finish_reason]}); choose another seed, and if it happens "
+            "again another model or a longer context."
+        )
     if finish_reason == "content_filter" or message.get("refusal"):
         words = f" ({shortened(message['refusal'])})" if message.get("refusal") else ""
         raise Refused(f"The model refused to describe this picture{words}; use another picture or another model.")
@@ -168,6 +178,12 @@ def _parse(text: str, answer: type[Answer]) -> Answer:
     try:
         return answer.model_validate(document)
     except ValidationError as error:
+        if all(problem["type"] == INCONSISTENT for problem in error.errors()):
+            what = shortened(error.errors()[0]["msg"])
+            raise Contradiction(
+                f"The answer contradicts itself, twice ({what}); choose another seed, and if it happens again another "
+                "model."
+            ) from error
         raise BadAnswer(
             f"The answer is JSON but not {answer.__name__} ({_first_problem(error)}): the endpoint does not keep to "
             "the schema; choose another seed, and if it happens again another server or model."

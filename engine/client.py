@@ -7,10 +7,10 @@ machine (elsewhere HTTPS_PROXY and NO_PROXY count, as everywhere). No message, s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,10 +19,12 @@ from pydantic import SecretStr
 from ..prompts.request import Answer, Request
 from .answers import Answers
 from .backend import Report, Status
-from .chat import UNFINISHED, Chat, read_reply, to_body
-from .errors import AnswerCutOff, Asleep, EngineError, Refused, SettingsError, UnknownModel, Unreachable
-from .refusals import BUSY, explain, unknown_model
+from .chat import ASKED_AGAIN, Chat, read_reply, to_body
+from .context import Context, check_fits, pixels_each, pixels_to_send
+from .errors import Asleep, EngineError, SettingsError, UnknownModel, Unreachable
+from .refusals import BUSY, explain
 from .room import Room
+from .served import Served
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -40,16 +42,6 @@ PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 NO_LIST = (404, 405, 501)
 ASLEEP = "asleep"
 """The error code with which our guard (server/inside) refuses what a sleeping engine would leave hanging."""
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What GET /models told."""
-
-    names: tuple[str, ...]
-    model: str
-    """The one that we ask."""
-    is_vllm: bool
 
 
 class ChatClient:
@@ -78,7 +70,8 @@ class ChatClient:
         self._starting = asyncio.Lock()
 
     async def ready(self, report: Report) -> None:
-        """Learn from GET /models which model answers, and whether the server is vLLM: quick, so nothing is reported."""
+        """Learn from GET /models which model answers, how long its context is, and whether the server is vLLM: quick,
+        so nothing is reported."""
         async with self._starting:
             if self._http is not None and self._served is not None and not self._lost:
                 return
@@ -92,9 +85,18 @@ class ChatClient:
 
     async def answer(self, request: Request[Answer], report: Report) -> Answer:
         """The cached answer, or the model's. Raises EngineError or PictureError."""
-        answering = self._answers.get(request, self.identity(), self.ask)
+        pixels = pixels_to_send(request, self.context, report)
+        answering = self._answers.get(request, pixels, self.identity(), self.ask)
         del request
         return await answering
+
+    @property
+    def context(self) -> Context:
+        """The model's, as the server told it, or as the settings have it where it did not."""
+        return (self._served or Served((), self._wanted, is_vllm=False)).context(self._settings)
+
+    def pixels_each(self, request: Request[Any]) -> int:
+        return pixels_each(request, self.context)
 
     def identity(self) -> str:
         return f"{self.base_url} {self._served.model if self._served else self._wanted}"
@@ -147,45 +149,25 @@ class ChatClient:
             raise self._explained(error) from None
         except openai.APIConnectionError as error:
             raise self._unreachable(error) from error
-        match reply:
-            case {"data": list() as entries}:
-                return self._choose([entry for entry in entries if isinstance(entry, Mapping) and entry.get("id")])
-        raise Refused(
-            f"{self.base_url} is no OpenAI-compatible API (it lists no models); correct IMG2PROMPT_ENDPOINT, usually "
-            "ending in /v1."
-        )
-
-    def _choose(self, entries: list[Mapping[str, Any]]) -> Served:
-        names = tuple(str(entry["id"]) for entry in entries)
-        talkers = [name for name in names if "embed" not in name.lower()]  # LM Studio lists embedding models too
-        model = self._wanted or next(iter(talkers), "")
-        if not model:
-            raise unknown_model("", self.base_url, ())
-        makers = {entry.get("owned_by") for entry in entries if model not in names or entry["id"] == model}
-        return Served(names, model, is_vllm="vllm" in makers)
+        return Served.read(reply, self._wanted, self.base_url)
 
     async def ask(self, chat: Chat[Answer]) -> Answer:
-        """One answer from the model; a second try with another seed when the first does not end. After `ready()`.
+        """One answer from the model; a second try with another seed when the first is none that another seed may mend.
+        After `ready()`.
 
         Raises EngineError.
         """
         http, served = self._http, self._served
         if http is None or served is None:
             raise RuntimeError("ready() comes before answer()")
+        check_fits(chat, self.context)
         as_served = {"model": served.model, "for_vllm": served.is_vllm}
         body = await asyncio.to_thread(to_body, chat, **as_served)
         async with self._slots:
-            first = read_reply(await self._post(http, body), chat.answer)
-            if not isinstance(first, str):
-                return first
+            with contextlib.suppress(*ASKED_AGAIN):
+                return read_reply(await self._post(http, body), chat.answer)
             body = await asyncio.to_thread(to_body, chat, **as_served, again=True)
-            second = read_reply(await self._post(http, body), chat.answer)
-        if isinstance(second, str):
-            raise AnswerCutOff(
-                f"The answer did not end, twice ({UNFINISHED[second]}); choose another seed, and if it happens again "
-                "another model or a longer context."
-            )
-        return second
+            return read_reply(await self._post(http, body), chat.answer)
 
     async def _post(self, http: AsyncOpenAI, body: bytes) -> object:
         """The reply, after waiting a little where the server is busy."""

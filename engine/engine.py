@@ -79,6 +79,12 @@ class Engine:
         io = self._running()
         return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total))
 
+    def pixels_each(self, request: Request[Any]) -> int:
+        """How many pixels each picture of such a request may have: larger ones are scaled down to it, so that all fit
+        into the model's context. Blocks while the backend finds out who answers; starts nothing. Raises EngineError:
+        Refused where the pictures do not fit."""
+        return _wait(self._running().submit(self._pixels_each(request)))
+
     def status(self) -> Status:
         """How the engine stands, without asking the model."""
         return self._backend.status()
@@ -124,6 +130,10 @@ class Engine:
                 # as many again are encoded while the first wait, so that the model never waits for a picture
                 self._io = _IoThread(2 * self.settings.max_in_flight)
             return self._io
+
+    async def _pixels_each(self, request: Request[Any]) -> int:
+        await self._backend.ready(_say_nothing)
+        return self._backend.pixels_each(request)
 
     async def _wake(self, report: Report) -> None:
         await self._backend.ready(report)

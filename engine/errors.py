@@ -17,6 +17,7 @@ succeed a little later without the user changing anything.
         ├── Asleep          the managed vLLM has given the GPU back and must be woken first
         ├── AnswerCutOff    the answer did not end, twice: cut off, looping, or aborted
         ├── BadAnswer       the answer is not the JSON that was asked for
+        │   └── Contradiction   it is that JSON, and contradicts itself, twice
         ├── CacheError      the answers kept on disk cannot be read or written
         └── SettingsError   a setting has a value that cannot be used
 """
@@ -86,6 +87,10 @@ class AnswerCutOff(EngineError):
 
 class BadAnswer(EngineError):
     """The answer is not the JSON that was asked for."""
+
+
+class Contradiction(BadAnswer):
+    """The answer keeps to the schema and contradicts itself, twice."""
 
 
 class CacheError(EngineError):

@@ -24,6 +24,7 @@ UNKNOWN_MODEL = re.compile(
     r"model_not_found|\bmodel\b.*(does not exist|not found|is not available)|no models? (is |are )?loaded|try pulling",
     re.IGNORECASE | re.DOTALL,
 )
+TOO_MANY = re.compile(r"at most (\d+) image", re.IGNORECASE)  # vLLM
 NO_SCHEMA = re.compile(r"response_format|json_schema|structured output|grammar", re.IGNORECASE)
 
 
@@ -45,6 +46,10 @@ SCHEMA_REFUSED = (
     "vLLM, llama.cpp, LM Studio or Ollama."
 )
 FAILED = "{url} failed while it answered ({words}); look at the server's log."
+TOO_MANY_PICTURES = (
+    "{url} takes at most {most} pictures in one request; use fewer, or start the server with a higher limit "
+    "(--limit-mm-per-prompt)."
+)
 REFUSED = (
     "{url} refused the request ({words}); use fewer or smaller pictures or a shorter instruction, or look at the "
     "server's log."
@@ -62,6 +67,8 @@ def explain(status: int, body: object, *, url: str, model: str, served: Sequence
         )
     if status in (400, 404) and UNKNOWN_MODEL.search(text):
         return unknown_model(model, url, served)
+    if status == 400 and (most := TOO_MANY.search(text)):
+        return Refused(TOO_MANY_PICTURES.format(url=url, most=most[1]))
     kind, sentence = BY_STATUS.get(status) or (Refused, _other(status, text))
     return kind(sentence.format(url=url, words=words))
 

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     idle_stop_s: float = Field(default=1800.0, gt=0)
     """Managed: the server is stopped when nobody has asked it anything for so long."""
     max_model_len: int = Field(default=8192, ge=2048)
-    """Managed: the context, in tokens. Unset, the memory plan decides, with this at most."""
+    """Managed: the context, in tokens. Unset, the memory plan decides, with this at most. Endpoint: the one that is
+    counted with where the server does not tell its own, as vLLM does."""
     kv_cache_gib: float = Field(default=1.25, gt=0)
     """Managed: memory for the key-value cache, in GiB. It must hold one whole context: 147,456 bytes a token for the 8B
     model, so 1.125 GiB for 8,192 tokens. Unset, the memory plan decides."""
@@ -99,4 +100,5 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """What of the settings changes an answer: equal for two settings that would answer alike. Holds no key."""
-        return repr((self.engine, self.endpoint, self.model, self.precision, self.temperature, self.max_pixels))
+        asked = (self.engine, self.endpoint, self.model, self.precision, self.temperature)
+        return repr((*asked, self.max_pixels, self.max_model_len))

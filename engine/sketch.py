@@ -7,7 +7,7 @@ status, never in a prompt.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -49,6 +49,10 @@ class SketchBackend:
 
         look = await asyncio.to_thread(measure, request.pictures[0])
         return request.answer.model_validate(sketch(look))
+
+    def pixels_each(self, request: Request[Any]) -> int:
+        """All that they have: no model's context must hold them."""
+        return max((picture.width * picture.height for picture in request.pictures), default=0)
 
     def identity(self) -> str:
         """The sketch's own version: raised when its words change."""

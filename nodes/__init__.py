@@ -13,9 +13,13 @@ class Img2PromptExtension(ComfyExtension):
         from .image_to_prompt import ImageToPrompt
         from .image_to_text import ImageToText
         from .mix_prompt import MixPrompt
+        from .multi_image_story import MultiImageStory
         from .prompt_engine import PromptEngine
         from .release_prompt_engine import ReleasePromptEngine
         from .render_prompt import RenderPrompt
 
         routes.add()
-        return [ImageToPrompt, ImageToText, RenderPrompt, MixPrompt, PromptEngine, ReleasePromptEngine]
+        return [
+            *(ImageToPrompt, ImageToText, RenderPrompt, MixPrompt, MultiImageStory),
+            *(PromptEngine, ReleasePromptEngine),
+        ]

@@ -26,6 +26,7 @@ __all__ = [
     "free_memory",
     "free_vram",
     "gpu",
+    "in_thread",
     "io",
     "load_models_gpu",
     "schema",
@@ -108,6 +109,8 @@ async def wait(
     try:
         while True:
             stop_if_interrupted()
+            if _waiting[future]:  # another node heard the Cancel, and this work cannot be cancelled
+                raise _interruption()
             tend()
             if (now := progress.read()) != shown:
                 await _show(progress, now, shown)
@@ -125,6 +128,16 @@ async def wait(
     finally:
         del _waiting[future]
         waited.cancel()
+
+
+async def in_thread(work: Callable[[], Result], progress: Progress) -> Result:
+    """What `work` returns, done on a thread of its own while ComfyUI stays responsive and Cancel is heeded: after one
+    nobody waits for it any more."""
+    pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="img2prompt-node")
+    try:
+        return await wait(pool.submit(work), progress)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _interruption() -> Exception:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +50,29 @@ def to_pictures(images: torch.Tensor, max_pixels: int) -> Iterator[Image.Image]:
     check_batch(images)
     for image in images:
         yield to_picture(image, max_pixels)
+
+
+def one_after_another(batches: Sequence[torch.Tensor], max_pixels: int) -> list[Image.Image]:
+    """The pictures of several IMAGE batches in their order, all in memory at one time; sizes may differ.
+
+    Parameters as in `to_pictures`. Raises PictureError, which names the picture where there are several.
+    """
+    total = sum(map(check_batch, batches))
+    pictures: list[Image.Image] = []
+    for number, image in enumerate((image for batch in batches for image in batch), 1):
+        try:
+            pictures.append(to_picture(image, max_pixels))
+        except PictureError as error:
+            raise PictureError(f"Picture {number} of {total}: {error}" if total > 1 else str(error)) from error
+    return pictures
+
+
+def from_picture(picture: Image.Image) -> torch.Tensor:
+    """An IMAGE batch of one, shape [1, H, W, 3], values 0–1."""
+    import torch
+
+    values = np.asarray(picture.convert("RGB"), np.float32)
+    return torch.from_numpy(values / np.float32(255))[None]
 
 
 def to_picture(image: torch.Tensor, max_pixels: int) -> Image.Image:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args
 
 from ..prompts.catalogue import family_names, family_version, vocabulary_files
+from ..prompts.errors import PromptError
 from ..prompts.options import Emphasis, LookAt, UnknownTags
 from ..prompts.presets import DEFAULT_LANGUAGE, DEFAULT_TEXT_PRESET, text_preset_names
 from .comfy import io
@@ -17,6 +19,8 @@ ENGINE = io.Custom("IMG2PROMPT_ENGINE")
 """What Prompt Engine gives: a `ChosenEngine`."""
 MAX_SEED = 0xFFFF_FFFF
 """Seeds are 32 bits, because not every OpenAI-compatible server takes more."""
+
+Value = TypeVar("Value")
 
 
 def image(gets: str = "prompt") -> io.Image.Input:
@@ -74,12 +78,12 @@ def text_preset() -> io.Combo.Input:
     )
 
 
-def language() -> io.String.Input:
-    """The language of a text."""
+def language(of: str = "") -> io.String.Input:
+    """The language of a text; `of` says more about which text."""
     return io.String.Input(
         "language",
         default=DEFAULT_LANGUAGE,
-        tooltip="The language to write in, by any name: English, Deutsch, 中文. Empty: English.",
+        tooltip=f"The language to write in, by any name: English, Deutsch, 中文. Empty: English.{of}",
     )
 
 
@@ -102,14 +106,11 @@ def closed_vocabulary() -> io.Boolean.Input:
     )
 
 
-def extra_instruction() -> io.String.Input:
+def extra_instruction(
+    tooltip: str = "Anything the model should pay attention to, in your own words. Empty: the usual description.",
+) -> io.String.Input:
     """Free text for the model."""
-    return io.String.Input(
-        "extra_instruction",
-        default="",
-        multiline=True,
-        tooltip="Anything the model should pay attention to, in your own words. Empty: the usual description.",
-    )
+    return io.String.Input("extra_instruction", default="", multiline=True, tooltip=tooltip)
 
 
 def prefix() -> io.String.Input:
@@ -158,6 +159,16 @@ def engine() -> Any:
     return ENGINE.Input(
         "engine", optional=True, tooltip="From Prompt Engine. Not connected: the engine of your settings."
     )
+
+
+def only(name: str, values: Sequence[Value]) -> Value:
+    """The value of one input of a node that takes every input as a list. Raises PromptError where several came, or
+    none."""
+    if not values or any(value != values[0] for value in values[1:]):
+        raise PromptError(
+            f"The input {name} got {len(values)} values, and there is one story; connect one value, not a list."
+        )
+    return values[0]
 
 
 def version_of(family: str | None) -> str:

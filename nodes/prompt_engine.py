@@ -60,32 +60,35 @@ class PromptEngine(io.ComfyNode):
                     "workflows and pictures carry what stands here. Empty: the engine of your settings.",
                 ),
             ],
-            outputs=[ENGINE.Output("engine", display_name="engine", tooltip="For Image → Prompt and Image → Text.")],
+            outputs=[ENGINE.Output("engine", display_name="engine", tooltip="For every node that asks the model.")],
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        model: str | None = None,
-        precision: str | None = None,
-        release: str | None = None,
-        endpoint: str | None = None,
-    ) -> bool | str:
-        """Whether such an engine may be asked. A linked input arrives as None: it is checked when it is there."""
+    def validate_inputs(cls, endpoint: str | None = None) -> bool | str:
+        """Whether such an endpoint may be asked. A linked one arrives as None: it is checked when it is there.
+
+        The only one that is typed, so the only one here: ComfyUI tells what this returns once for each input it names.
+        """
         from ..engine import EngineError, Settings
 
-        if release is not None and release not in RELEASES:
-            return f"release cannot be {release!r}; choose one of {', '.join(RELEASES)}."
         try:
-            _choice(model or FROM_SETTINGS, precision or FROM_SETTINGS, endpoint or "").applied_to(Settings.load())
+            _choice(FROM_SETTINGS, FROM_SETTINGS, endpoint or "").applied_to(Settings.load())
         except EngineError as error:
             return str(error)
         return True
 
     @classmethod
     def execute(cls, model: str, precision: str, release: str, endpoint: str) -> io.NodeOutput:
-        """The choice. It is checked again by whoever asks: the settings decide what a workflow may choose."""
-        return io.NodeOutput(ChosenEngine(_choice(model, precision, endpoint), release))
+        """The choice. It is checked again by whoever asks: the settings decide what a workflow may choose. Raises
+        SettingsError."""
+        from ..engine import Settings
+        from ..engine.errors import SettingsError
+
+        if release not in RELEASES:  # ComfyUI does not check a V3 combo's value
+            raise SettingsError(f"release cannot be {release!r}; choose one of {', '.join(RELEASES)}.")
+        choice = _choice(model, precision, endpoint)
+        choice.applied_to(Settings.load())
+        return io.NodeOutput(ChosenEngine(choice, release))
 
 
 def _choice(model: str, precision: str, endpoint: str) -> EngineChoice:

@@ -18,6 +18,10 @@ UnknownTags = Literal["keep", "drop"]
 """What happens to tags that Danbooru does not have, where a family wants Danbooru's."""
 
 
+FEWEST_PICTURES, MOST_PICTURES, MOST_BEATS = 2, 16, 16
+"""Of a story."""
+
+
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How one prompt is to be rendered."""

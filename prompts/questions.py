@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .analysis import ImageAnalysis
 from .errors import PictureError, PromptError
-from .options import LookAt
+from .options import FEWEST_PICTURES, MOST_BEATS, MOST_PICTURES, LookAt
 from .presets import DEFAULT_LANGUAGE, load_preset
 from .request import Request, Sampling
 
@@ -101,10 +101,9 @@ def story_request(
 
 def check_story(pictures: int, beats: int) -> int:
     """The number of beats that a story of so many pictures will have. Raises PictureError or PromptError."""
-    from .story import FEWEST_PICTURES, MOST_BEATS, MOST_PICTURES
-
     if not FEWEST_PICTURES <= pictures <= MOST_PICTURES:
-        hint = "use Image → Prompt for one" if pictures < FEWEST_PICTURES else "leave some out, or tell it in parts"
+        hints = {0: "connect or name some", 1: "use Image → Prompt for one"}
+        hint = hints.get(pictures, "leave some out, or tell it in parts")
         raise PictureError(
             f"A story takes {FEWEST_PICTURES} to {MOST_PICTURES} pictures, and there are {pictures}; {hint}."
         )

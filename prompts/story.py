@@ -14,10 +14,9 @@ from pydantic import Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from .analysis import Age, Angle, Color, Gender, Kind, Light, Medium, Part, Rating, Shot, Tag
+from .options import MOST_BEATS, MOST_PICTURES
 from .request import INCONSISTENT
 
-FEWEST_PICTURES, MOST_PICTURES = 2, 16
-MOST_BEATS = 16
 MOST_IN_A_BEAT = 3
 """Characters in one beat: image models mix up more, and CLIP's 75 tokens must hold them all."""
 

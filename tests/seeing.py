@@ -40,6 +40,15 @@ class Sight:
     width: int
     height: int
 
+    @property
+    def words(self) -> list[str]:
+        return [f"{self.center} center", f"{self.border} border"]
+
+    @property
+    def tokens(self) -> int:
+        """What Qwen3-VL makes of it: a token for each square of 32x32 pixels, 64 at least."""
+        return max(64, round(self.width / 32) * round(self.height / 32))
+
     def __str__(self) -> str:
         return f"a {self.center} center on a {self.border} border, {self.width}x{self.height}"
 
@@ -92,7 +101,8 @@ def _at(picture: Image.Image, x: float, y: float) -> str:
 
 
 def answer_for(schema: dict[str, Any], sights: list[Sight]) -> Any:
-    """The smallest document that the schema allows, with the sights in caption, tags, text and the like."""
+    """The smallest document that the schema allows, with the sights in caption, tags, text and the like; in a story's
+    observations and beats, each in its picture's."""
     document = smallest(schema, schema)
     if not isinstance(document, dict) or not sights:
         return document
@@ -100,26 +110,38 @@ def answer_for(schema: dict[str, Any], sights: list[Sight]) -> Any:
     said: dict[str, Any] = {
         "caption": "; ".join(map(str, sights)),
         "text": "; ".join(map(str, sights)),
-        "tags": [word for sight in sights for word in (f"{sight.center} center", f"{sight.border} border")],
+        "tags": [word for sight in sights for word in sight.words],
         "palette": [{"name": first.center}, {"name": first.border}],
         "visible_text": [{"text": f"{first.width}x{first.height}"}],
     }
-    for name in said.keys() & document.keys():
-        part = _resolved(schema["properties"][name], schema)
-        if part.get("type") == "array":
-            items = _resolved(part["items"], schema)
-            filled = [_over(smallest(items, schema), one) for one in said[name]]
-            document[name] = filled[: part.get("maxItems", len(filled))]
-        else:
-            document[name] = said[name][: part.get("maxLength", len(said[name]))]
-    return document
+    if beats := len(document.get("beats", [])):
+        said |= _story(sights, beats)
+    return _filled(said, schema, schema)
 
 
-def _over(least: Any, said: Any) -> Any:
-    """`said` in the place of `least`; of an object only the keys that it has."""
-    if isinstance(least, dict) and isinstance(said, dict):
-        return {name: said.get(name, value) for name, value in least.items()}
-    return said
+def _story(sights: list[Sight], beats: int) -> dict[str, Any]:
+    """What it says in a story: the beats spread over the pictures, in their order, and one character in all of them."""
+    resting_on = [beat * len(sights) // beats for beat in range(beats)]
+    return {
+        "observations": [{"image": number, "seen": str(sight)} for number, sight in enumerate(sights, 1)],
+        "cast": [{"age": "adult", "identity": sights[0].words[:1], "seen_in": list(range(1, len(sights) + 1))}],
+        "beats": [
+            {"image": index + 1, "what_is_seen": str(sights[index]), "tags": sights[index].words, "cast": [{}]}
+            for index in resting_on
+        ],
+    }
+
+
+def _filled(said: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    """`said` as far as the schema has a place for it, over the smallest document."""
+    schema = _resolved(schema, root)
+    least = smallest(schema, root)
+    if isinstance(said, dict) and isinstance(least, dict):
+        parts = schema["properties"]
+        return least | {name: _filled(said[name], parts[name], root) for name in said.keys() & least.keys()}
+    if isinstance(said, list):
+        return [_filled(one, schema["items"], root) for one in said[: schema.get("maxItems")]]
+    return said[: schema.get("maxLength")] if isinstance(said, str) else said
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

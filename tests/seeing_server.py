@@ -40,6 +40,8 @@ NO_VISION = {
     "plain": (400, {"error": "Model does not support images. Please use a model that does."}),
 }
 PAYLOADS_KEPT = 100
+CHARACTERS_PER_TOKEN = 4
+"""Of the text of a prompt."""
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Control:
 
     kind: Kind = "vllm"
     models: list[str] = field(default_factory=lambda: ["seeing-model"])
+    max_model_len: int = 8192
+    """The context in tokens, which only vLLM tells."""
+    most_pictures: int = 16
+    """Of one request."""
     api_key: str = ""
     delay_s: float = 0.0
     hold: bool = False
@@ -149,7 +155,8 @@ class SeeingServer:
         if refusal := self._wrong_key(request):
             return refusal
         owner = {"vllm": "vllm", "llamacpp": "llamacpp", "plain": "organization_owner"}[self.control.kind]
-        data = [{"id": name, "object": "model", "owned_by": owner} for name in self.control.models]
+        more = {"max_model_len": self.control.max_model_len} if self.control.kind == "vllm" else {}
+        data = [{"id": name, "object": "model", "owned_by": owner, **more} for name in self.control.models]
         return web.json_response({"object": "list", "data": data})
 
     def _wrong_key(self, request: web.Request) -> web.Response | None:
@@ -217,8 +224,8 @@ class SeeingServer:
         if missing := PLAIN_FIELDS - payload.keys():
             raise Unacceptable(f"missing fields: {sorted(missing)}")
         match payload["messages"]:
-            case [{"role": "system", "content": str()}, {"role": "user", "content": [*pictures, last]}]:
-                pass
+            case [{"role": "system", "content": str()}, {"role": "user", "content": [*shown, last]}]:
+                pictures = _under_their_numbers(shown)
             case _:
                 raise Unacceptable("not one system message and one user message")
         match last:
@@ -234,15 +241,41 @@ class SeeingServer:
         if not 0 <= payload["seed"] < 2**31:
             raise Unacceptable("a seed beyond 31 bits")
         try:
-            return [look_at(picture) for picture in pictures]
+            sights = [look_at(picture) for picture in pictures]
         except ValueError as error:
             raise Unacceptable(str(error)) from error
+        if self.control.kind == "vllm":
+            self._check_room(payload, sights)
+        return sights
+
+    def _check_room(self, payload: dict[str, Any], sights: list[Sight]) -> None:
+        """That pictures, text and the longest answer fit into the context, without an answer that is cut short."""
+        if len(sights) > self.control.most_pictures:
+            raise Unacceptable(f"At most {self.control.most_pictures} image(s) may be provided in one prompt.")
+        system, user = (message["content"] for message in payload["messages"])
+        text = system + "".join(part.get("text", "") for part in user)
+        tokens = len(text) // CHARACTERS_PER_TOKEN + sum(sight.tokens for sight in sights)
+        if tokens + payload["max_tokens"] > self.control.max_model_len:
+            raise Unacceptable(
+                f"This model's maximum context length is {self.control.max_model_len} tokens. However, you requested "
+                f"{payload['max_tokens']} output tokens and your prompt contains {tokens} input tokens."
+            )
 
     def _keep(self, payload: dict[str, Any], request: web.Request) -> None:
         """Remember the request; look_at() has left what it saw in the place of each picture's URL."""
         self.counts.payloads = [*self.counts.payloads[1 - PAYLOADS_KEPT :], payload]
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.counts.headers = [*self.counts.headers[1 - PAYLOADS_KEPT :], headers]
+
+
+def _under_their_numbers(shown: list[Any]) -> list[Any]:
+    """The pictures before the instruction: one alone, or several with their numbers. Raises Unacceptable."""
+    if len(shown) <= 1:
+        return shown
+    numbers, pictures = shown[::2], shown[1::2]
+    if numbers != [{"type": "text", "text": f"Picture {number}:"} for number in range(1, len(pictures) + 1)]:
+        raise Unacceptable("several pictures, and not each under its number")
+    return pictures
 
 
 def _error(status: int, message: str) -> web.Response:

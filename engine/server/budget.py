@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..context import PIXELS_PER_TOKEN
 from ..settings import Settings
 from .checkpoints import GIB, Checkpoint
 from .device import Device
@@ -24,8 +25,6 @@ LANGUAGE_ACTIVATIONS_GIB = 0.15
 """Estimate: of the language model, for 2,048 tokens in one step."""
 VISION_ACTIVATION_BYTES = 4 * 20 * 1024
 """Estimate: of the vision encoder for each token of a picture, which is 4 patches of 20 KiB."""
-PIXELS_PER_TOKEN = 32 * 32
-"""Of Qwen3-VL: 16-pixel patches, four of which become one token."""
 
 BATCHED_TOKENS, LEAN_BATCHED_TOKENS = 2048, 1024
 SHORTEST_CONTEXT = 2048

@@ -12,12 +12,14 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from ...prompts.request import Answer, Request
 from ..answers import Answers
 from ..backend import Report, Status
 from ..chat import Chat
+from ..context import Context, pixels_each, pixels_to_send
 from ..errors import Asleep, EngineError, Unreachable
 from ..room import Room
 from ..settings import Settings
@@ -29,6 +31,7 @@ from .launch import Launch
 WATCH_S = 0.5
 SERVER_FAULT = 500
 """HTTP statuses from here on are the server's own failures."""
+AS_PLANNED = "set IMG2PROMPT_MAX_MODEL_LEN to {needed} or more"
 
 _rooms: WeakValueDictionary[Path, Room] = WeakValueDictionary()
 """By the engine's folder."""
@@ -65,6 +68,16 @@ class ManagedBackend:
     def identity(self) -> str:
         return self.launch.identity()
 
+    @property
+    def _context(self) -> Context:
+        """The running server's, whoever planned it; before any start the plan's."""
+        plan, served = self.launch.plan, self._connection.served
+        tokens = served.client.context.tokens if served is not None else plan.max_model_len
+        return Context(tokens, min(self._settings.max_pixels, plan.max_pixels), AS_PLANNED)
+
+    def pixels_each(self, request: Request[Any]) -> int:
+        return pixels_each(request, self._context)
+
     async def ready(self, report: Report) -> None:
         """Plan; nothing is started. Raises StartFailed."""
         await asyncio.to_thread(lambda: self.launch)
@@ -80,7 +93,8 @@ class ManagedBackend:
 
     async def answer(self, request: Request[Answer], report: Report) -> Answer:
         """The kept answer, or the model's. Raises EngineError or PictureError."""
-        answering = self._answers.get(request, self.identity(), lambda chat: self._ask(chat, report))
+        pixels = pixels_to_send(request, self._context, report)
+        answering = self._answers.get(request, pixels, self.identity(), lambda chat: self._ask(chat, report))
         del request
         return await answering
 

@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from img2prompt.tests.comfyui.server import ComfyServer
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 ARGUMENTS = [
     "--headless",
@@ -38,11 +38,13 @@ QUEUE = """async () => {
   return errors && Object.keys(errors).length ? ['rejected', errors] : await end;
 }"""
 
+NOT_OURS = ("https://api.comfy.org", "Failed to load resource")
+"""ComfyUI's own errors: its registry, which its page may not ask here, and files that a fresh user does not have."""
 VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [105, 70]; app.canvas.setDirty(true, true); }"
 """The whole example workflow, beside the side bar."""
 
 RunWorkflow = Callable[[dict[str, Any]], tuple[str, Any]]
-Screenshot = Callable[[str], None]
+Screenshot = Callable[..., None]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,6 +84,20 @@ def page(browser: Browser, comfyui: ComfyServer) -> Iterator[Page]:
 
 
 @pytest.fixture
+def console_errors(page: Page) -> list[str]:
+    """What goes wrong in the page from now on, as its console tells it."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(words in message.text for words in NOT_OURS):
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return errors
+
+
+@pytest.fixture
 def run_workflow(page: Page) -> RunWorkflow:
     """Loads a workflow file's content into the page, queues it, and returns how it ended: ("execution_success" |
     "execution_error" | "execution_interrupted" | "rejected", its data)."""
@@ -96,11 +112,11 @@ def run_workflow(page: Page) -> RunWorkflow:
 
 @pytest.fixture
 def screenshot(page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> Screenshot:
-    """Saves what the page shows as NAME.png, in the folder given with --screenshots."""
+    """Saves what the page shows, so many pixels of it, as NAME.png, in the folder given with --screenshots."""
     folder = Path(request.config.getoption("--screenshots") or tmp_path)
 
-    def save(name: str) -> None:
-        page.set_viewport_size({"width": 1600, "height": 640})
+    def save(name: str, height: int = 640) -> None:
+        page.set_viewport_size({"width": 1600, "height": height})
         page.evaluate(VIEW)
         page.wait_for_timeout(500)  # the canvas is drawn a few frames later
         page.screenshot(path=folder / f"{name}.png")

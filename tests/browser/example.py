@@ -1,13 +1,18 @@
-"""The example workflow as the browser tests run it."""
+"""Workflows as the browser tests run them: the example, and graphs of the API as a person would have saved them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...scripts.comfyui import CHECKPOINT
 from ..comfyui.graphs import NODE
+from ..comfyui.server import Graph
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 WORKFLOW = Path(__file__).parents[2] / "example_workflows" / "image_to_prompt.json"
 SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(widget => widget.name === 'shown_prompt')"
@@ -15,6 +20,13 @@ SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(wid
 SMALL = {"EmptyLatentImage": [64, 64, 1], "CheckpointLoaderSimple": [CHECKPOINT]}
 """What a CPU can paint: the workflow's own sizes and checkpoint are for a person with SDXL."""
 STEPS = 2
+SAVE = """async ([graph, places]) => {
+  await app.loadApiJson(graph, 'graph');
+  for (const node of app.graph._nodes) node.pos = places[node.id];
+  const saved = JSON.parse(JSON.stringify(app.graph.serialize()));
+  app.graph.clear();
+  return saved;
+}"""
 
 
 def small_example() -> dict[str, Any]:
@@ -26,3 +38,8 @@ def small_example() -> dict[str, Any]:
         if node["type"] == "KSampler":
             node["widgets_values"][2] = STEPS
     return example
+
+
+def saved(page: Page, graph: Graph, places: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """The graph as the workflow file that the page would write of it, each node's left top corner at its place."""
+    return page.evaluate(SAVE, [graph, {node: list(places[node]) for node in graph}])

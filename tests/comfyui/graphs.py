@@ -20,6 +20,20 @@ DEFAULTS: dict[str, Any] = {
     "unknown_tags": "keep",
     "closed_vocabulary": False,
 }
+STORY = "Img2Prompt_MultiImageStory"
+STORY_DEFAULTS: dict[str, Any] = {
+    "family": "sdxl",
+    "extra_instruction": "",
+    "genre": "",
+    "beats": 0,
+    "language": "English",
+    "prefix": "",
+    "leave_out": "",
+    "token_budget": 0,
+    "seed": 0,
+    "emphasis": "none",
+    "unknown_tags": "keep",
+}
 ENGINE_DEFAULTS: dict[str, Any] = {
     "model": "from settings",
     "precision": "from settings",
@@ -33,14 +47,34 @@ def image_to_prompt(image: list[Any], **inputs: Any) -> dict[str, Any]:
     return {"class_type": NODE, "inputs": {"image": image, **DEFAULTS, **inputs}}
 
 
+def load(*files: str) -> Graph:
+    """Pictures of the input folder, each by itself, numbered "load0" and on."""
+    return {f"load{i}": {"class_type": "LoadImage", "inputs": {"image": file}} for i, file in enumerate(files)}
+
+
+def batch(*files: str) -> tuple[Graph, list[Any]]:
+    """The pictures as one batch, and the link to it. They must be of one size."""
+    graph, link = load(*files), ["load0", 0]
+    for i in range(1, len(files)):
+        graph[f"batch{i}"] = {"class_type": "ImageBatch", "inputs": {"image1": link, "image2": [f"load{i}", 0]}}
+        link = [f"batch{i}", 0]
+    return graph, link
+
+
+def rebatched(images: list[Any], size: int) -> dict[str, Any]:
+    """ComfyUI's own Rebatch Images: the pictures at the link `images` as a list of batches of `size`."""
+    return {"class_type": "RebatchImages", "inputs": {"images": images, "batch_size": size}}
+
+
 def describe(*files: str, **inputs: Any) -> Graph:
     """The pictures as one batch into our node, which is number "prompt". They must be of one size."""
-    graph: Graph = {f"load{i}": {"class_type": "LoadImage", "inputs": {"image": file}} for i, file in enumerate(files)}
-    batch = ["load0", 0]
-    for i in range(1, len(files)):
-        graph[f"batch{i}"] = {"class_type": "ImageBatch", "inputs": {"image1": batch, "image2": [f"load{i}", 0]}}
-        batch = [f"batch{i}", 0]
-    return {**graph, "prompt": image_to_prompt(batch, **inputs)}
+    graph, link = batch(*files)
+    return {**graph, "prompt": image_to_prompt(link, **inputs)}
+
+
+def story(**inputs: Any) -> dict[str, Any]:
+    """Multi-Image Story with its defaults; the pictures are among `inputs`, links such as images=["1", 0]."""
+    return {"class_type": STORY, "inputs": {**STORY_DEFAULTS, **inputs}}
 
 
 def paint(positive: object, negative: object) -> Graph:

@@ -117,18 +117,31 @@ def test_a_model_that_the_endpoint_does_not_have_is_an_error(
         ({"endpoint": "http://me:pass-77@127.0.0.1:8000/v1"}, "workflows are passed on"),
         ({"endpoint": "http://127.0.0.1:8000/v1?key=pass-77"}, "workflows are passed on"),
         ({"endpoint": "127.0.0.1:8000"}, "must be a base URL"),
+    ],
+)
+def test_an_endpoint_that_a_workflow_may_not_choose_is_refused_before_anything_runs(
+    comfyui: ComfyServer, endpoint: SeeingServer, picture: str, inputs: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(Rejected) as rejected:
+        comfyui.run(with_engine(describe(picture), **inputs))
+    assert refusal(rejected).count(says) == 1
+    assert "pass-77" not in json.dumps(rejected.value.body) + comfyui.log()
+    assert endpoint.counts.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
         ({"model": "evil/checkpoint"}, "cannot choose the model 'evil/checkpoint'"),
         ({"precision": "int3"}, "cannot choose the precision 'int3'"),
         ({"release": "never"}, "release cannot be 'never'"),
     ],
 )
-def test_what_a_workflow_may_not_choose_is_refused_before_anything_runs(
+def test_what_the_menus_do_not_offer_cannot_be_chosen(
     comfyui: ComfyServer, endpoint: SeeingServer, picture: str, inputs: dict[str, Any], says: str
 ) -> None:
-    with pytest.raises(Rejected) as rejected:
-        comfyui.run(with_engine(describe(picture), **inputs))
-    assert says in refusal(rejected)
-    assert "pass-77" not in json.dumps(rejected.value.body) + comfyui.log()
+    outcome = comfyui.run(with_engine(describe(picture), **inputs))
+    assert says in outcome.error and not outcome.outputs
     assert endpoint.counts.requests == 0
 
 

@@ -22,6 +22,7 @@ NOT_SHIPPED = {"benchmarks", "build", "dist", "docs", "scripts", "tests"}
 SHIPPED = (
     "*.py",
     *(f"{folder}/**/*.py" for folder in ("prompts", "engine", "nodes", "cli")),
+    "cli/*.html",
     *(f"prompts/{folder}/*" for folder in ("presets", "presets/text", "families", "data")),
     *(f"{folder}/**/*" for folder in ("web", "locales", "example_workflows")),
 )

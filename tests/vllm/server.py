@@ -6,10 +6,12 @@ every test that asks it.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from ...engine.server import control
 from ...engine.server.folder import State
@@ -70,6 +72,13 @@ class VllmServer:
         request = urllib.request.Request(self.origin + path, headers={"Authorization": f"Bearer {self.api_key}"})
         with urllib.request.urlopen(request, timeout=30) as reply:
             return reply.read().decode()
+
+    def chat(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Its reply to one chat request, usage included."""
+        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/chat/completions", json.dumps(payload).encode(), headers)
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return json.loads(reply.read())
 
     def metric(self, name: str) -> float:
         """One of its metrics, such as vllm:num_requests_running, summed over its labels. Raises KeyError."""

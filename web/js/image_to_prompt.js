@@ -7,6 +7,7 @@ const NODES = {
   Img2Prompt_ImageToPrompt: "prompt",
   Img2Prompt_ImageToText: "text",
   Img2Prompt_MixPrompt: "prompt",
+  Img2Prompt_MultiImageStory: "story",
   Img2Prompt_RenderPrompt: "prompt",
 };
 const WIDGET = "shown_prompt";

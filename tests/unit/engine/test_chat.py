@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from img2prompt.engine.chat import prepare, question, read_reply, second_try, to_payload
-from img2prompt.engine.errors import BadAnswer, EngineError, Refused
+from img2prompt.engine.chat import ASKED_AGAIN, prepare, question, read_reply, second_try, to_payload
+from img2prompt.engine.errors import AnswerCutOff, BadAnswer, EngineError, Refused
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.presets import load_preset
-from img2prompt.prompts.request import Request, Sampling
+from img2prompt.prompts.request import INCONSISTENT, Request, Sampling
 from img2prompt.tests.seeing import Sight, answer_for, draw
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 BUDGET = 1_048_576
 SAMPLING = Sampling(
@@ -33,7 +34,9 @@ def test_the_payload_key_by_key() -> None:
     system, user = sent.pop("messages")
     assert system == {"role": "system", "content": load_preset("system").fill()}
     assert user["role"] == "user"
-    *pictures, text = user["content"]
+    *shown, text = user["content"]
+    numbers, pictures = shown[::2], shown[1::2]
+    assert numbers == [{"type": "text", "text": "Picture 1:"}, {"type": "text", "text": "Picture 2:"}]
     assert [picture["type"] for picture in pictures] == ["image_url", "image_url"]
     assert all(picture["image_url"].keys() == {"url"} for picture in pictures)
     assert all(picture["image_url"]["url"].startswith("data:image/jpeg;base64,/9j/") for picture in pictures)
@@ -53,6 +56,12 @@ def test_the_payload_key_by_key() -> None:
         "repetition_penalty": 1.5,
         "repetition_detection": {"max_pattern_size": 8, "min_count": 6},
     }
+
+
+def test_one_picture_alone_has_no_number() -> None:
+    sent = payload(for_vllm=True, request=replace(REQUEST, pictures=(draw("red"),)))
+    picture, text = sent["messages"][1]["content"]
+    assert (picture["type"], text) == ("image_url", {"type": "text", "text": "Look at it."})
 
 
 def test_other_servers_get_the_same_without_what_only_vllm_knows() -> None:
@@ -133,7 +142,34 @@ def test_control_characters_in_strings_are_taken() -> None:
 
 @pytest.mark.parametrize("finish_reason", ["length", "repetition", "abort"])
 def test_answers_that_did_not_end(finish_reason: str) -> None:
-    assert read_reply(reply('{"word": "re', finish_reason), Word) == finish_reason
+    with pytest.raises(ASKED_AGAIN) as caught:
+        read_reply(reply('{"word": "re', finish_reason), Word)
+    assert type(caught.value) is AnswerCutOff
+
+
+class Pair(BaseModel):
+    one: Word
+    two: Word
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Pair:
+        if self.one == self.two:
+            raise PydanticCustomError(INCONSISTENT, "both are {word}", {"word": self.one.word})
+        return self
+
+
+def test_an_answer_that_contradicts_itself() -> None:
+    with pytest.raises(ASKED_AGAIN, match=r"^The answer contradicts itself, twice \(both are red\); choose .*seed"):
+        read_reply(reply('{"one": {"word": "red"}, "two": {"word": "red"}}'), Pair)
+
+
+@pytest.mark.parametrize(
+    "malformed", ['{"one": {"word": "red"}}', '{"one": {"word": "orange"}, "two": {"word": "orange"}}', "[]", "Red."]
+)
+def test_a_malformed_answer_is_not_asked_again(malformed: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        read_reply(reply(malformed), Pair)
+    assert not isinstance(caught.value, ASKED_AGAIN)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ URL = "http://127.0.0.1:8000/v1"
             400,
             {"message": "At most 8 image(s) may be provided in one prompt."},
             Refused,
-            "At most 8 .*fewer or smaller",
+            "takes at most 8 pictures in one request; use fewer, or .*--limit-mm-per-prompt",
         ),
         # llama.cpp
         (500, {"message": "image input is not supported - hint: provide the mmproj"}, NoVision, "mmproj"),

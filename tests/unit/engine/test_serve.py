@@ -15,6 +15,7 @@ from img2prompt.engine.server.managed import ManagedBackend
 from img2prompt.engine.server.plan import make_plan
 from img2prompt.engine.server.supervisor import Log
 from img2prompt.engine.settings import Settings
+from img2prompt.prompts.story import MOST_PICTURES
 
 SEEING_MODEL = Path(__file__).parents[2] / "seeing_model" / "model"
 PROGRAM = Path("/environment/bin/vllm")
@@ -153,6 +154,8 @@ def test_serve_command_is_the_plan_in_flags(
         "--allowed-media-domains=nowhere.invalid",
         "--generation-config=vllm",
         "--disable-fastapi-docs",
+        f'--limit-mm-per-prompt={{"image":{MOST_PICTURES},"video":0}}',
+        "--enable-prompt-tokens-details",
     }
     assert always <= set(command)
     own_limit = chosen.model == str(SEEING_MODEL)

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from img2prompt.prompts.options import RenderOptions
-from img2prompt.prompts.story import MOST_BEATS, MOST_IN_A_BEAT, Beat, Character, Role, Story, StyleBible
+from img2prompt.prompts.options import MOST_BEATS, RenderOptions
+from img2prompt.prompts.story import MOST_IN_A_BEAT, Beat, Character, Role, Story, StyleBible
 from img2prompt.tests.unit.prompts.strategies import answer, any_text
 
 IDS = "ABCDEF"

@@ -77,7 +77,7 @@ def test_the_request_has_the_pictures_in_order_and_the_users_words() -> None:
 @pytest.mark.parametrize(
     ("count", "beats", "kind", "words"),
     [
-        (0, 0, PictureError, "2 to 16 pictures, and there are 0"),
+        (0, 0, PictureError, "2 to 16 pictures, and there are 0; connect"),
         (1, 0, PictureError, "use Image → Prompt for one"),
         (17, 0, PictureError, "leave some out"),
         (3, 17, PromptError, "17 beats; choose 1 to 16"),
