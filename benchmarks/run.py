@@ -6,6 +6,7 @@ Where the machine is noisy only ratios within one run mean something; the times 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -25,7 +26,8 @@ IMPORTS = 5
 def import_ms() -> float:
     """What loading the package adds to ComfyUI's start, in fresh processes."""
     command = [sys.executable, "-P", str(HERE / "import_time.py")]
-    taken = [float(subprocess.check_output(command, text=True).split()[-1]) for _ in range(IMPORTS)]
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    taken = [float(subprocess.check_output(command, text=True, env=compiled).split()[-1]) for _ in range(IMPORTS)]
     return round(statistics.median(taken), 1)
 
 

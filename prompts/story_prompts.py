@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .beats import LEVELS, LOOK_LEVELS, Scene, Wardrobe, needed_of, phrases_of, scenes
+from .chunks import MOVES_WHOLE
 from .errors import NothingToSay, PromptError
 from .families import Family
 from .frame import Frame
@@ -120,7 +122,9 @@ class StoryPrompts:
         encoder = self.frame.family.encoder
         words = sum(phrase_tokens(phrase.text, encoder) + 1 for phrase in phrases)
         between = BETWEEN * (characters + 1) if self.frame.family.form == "prose" else 0
-        return self.frame.count("") + words + between + SPARE <= min(self.frame.budget, self.frame.family.chunk)
+        chunks = math.ceil(self.frame.budget / self.frame.family.chunk)  # at each border as much as moves may stay free
+        spare = SPARE + (chunks - 1) * MOVES_WHOLE
+        return self.frame.count("") + words + between + spare <= self.frame.budget
 
     def _written(self, scene: Scene, phrases: list[Phrase]) -> str:
         """The whole prompt. Sentences are filled in their order, so what need not be said gives way where it would take
