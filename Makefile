@@ -18,6 +18,8 @@ export PYTHON PORT
 
 ENVIRONMENTS := $(PYTHON) scripts/environments.py
 BIN := .environments/comfyui/bin
+# Tests that share no server and mostly wait: two at a time. The others have one server each for all of them.
+SIDE_BY_SIDE := tests/unit tests/vllm/test_supervisor.py tests/vllm/test_managed.py
 
 .PHONY: help run test test-fast test-faults test-gpu lint comfyui bench clean
 
@@ -31,7 +33,8 @@ test:
 	$(ENVIRONMENTS) comfyui vllm
 	$(PYTHON) scripts/chromium.py
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest --timeout=900 $(PYTEST_ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) --numprocesses=2 --timeout=900 $(PYTEST_ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
 
 test-fast:
 	$(ENVIRONMENTS) dev
