@@ -23,6 +23,8 @@ def story_files(given: list[Path], every: int, pick: int) -> list[Path]:
     if every > 1 and pick:
         raise typer.BadParameter("it and --every exclude each other; use one of them.", param_hint="--pick")
     found = [file for path in given for file in (_pictures_in(path) if path.is_dir() else [path])]
+    if pick == 1:
+        raise typer.BadParameter("one picture makes no story; pick 2 to 16, or 0 for all.", param_hint="--pick")
     if pick > len(found):
         raise typer.BadParameter(f"there are {len(found)} pictures; pick as many or fewer.", param_hint="--pick")
     chosen = evenly(found, pick) if pick else found[::every]

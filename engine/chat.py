@@ -145,7 +145,7 @@ def read_reply(reply: object, answer: type[Answer]) -> Answer:
     if finish_reason in UNFINISHED:
         raise AnswerCutOff(
             f"The answer did not end, twice ({UNFINISHED[finish_reason]}); choose another seed, and if it happens "
-            "again another model or a longer context."
+            "again another model or a longer context, or ask for less."
         )
     if finish_reason == "content_filter" or message.get("refusal"):
         words = f" ({shortened(message['refusal'])})" if message.get("refusal") else ""

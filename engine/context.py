@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..prompts.presets import load_preset
+from ..prompts.tokens import count_tokens
 from .errors import Refused
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ TOKENS_BESIDE_PICTURE = 12
 """For each picture: its label, the marks before and after it."""
 TEMPLATE_TOKENS = 32
 """The chat template's marks and roles; Qwen's take 14."""
+COUNTED = 1.1
+"""A margin for other tokenizers than Qwen's."""
 LETTERS_PER_TOKEN = 3
 """English prose has 4 to 5 for each of Qwen's tokens."""
 NO_LETTER = re.compile(r"[^A-Za-z\s]")
@@ -99,6 +102,9 @@ def _beside_pictures(asked: Request[Any] | Chat[Any]) -> int:
 
 
 def _estimated_tokens(text: str) -> int:
-    """More than a text usually has: digits, signs and the letters of other scripts count as a token each."""
+    """More than a text usually has: digits and signs count as a token each. Other scripts take from a half to two for
+    each letter, so their texts are counted, as Qwen does."""
+    if not text.isascii():
+        return math.ceil(count_tokens(text, "qwen") * COUNTED)
     letters = len(NO_LETTER.sub("", text))
     return math.ceil(letters / LETTERS_PER_TOKEN) + len(text) - letters

@@ -23,13 +23,15 @@ from .story import Beat, Character, Role, Story, Time
 LOOK_SLOTS: tuple[Slot, ...] = ("source", "medium", "style")
 BODY_SLOTS: tuple[Slot, ...] = ("appearance", "clothing")
 WHO_SLOTS: tuple[Slot, ...] = ("rating", "count", "subject")
-LEVELS = ((8, 6), (7, 4), (6, 4), (6, 3), (5, 3), (5, 2), (4, 2), (3, 2), (3, 1), (2, 1), (1, 1), (1, 0))
+LEVELS = ((99, 99), (8, 6), (7, 4), (6, 4), (6, 3), (5, 3), (5, 2), (4, 2), (3, 2), (3, 1), (2, 1), (1, 1), (1, 0))
 """How much of identity and outfit is told, in phrases, from all to the least."""
-LOOK_LEVELS = (9, 3, 2, 1, 0)
+LOOK_LEVELS = (99, 3, 2, 1, 0)
 """How many phrases of the look besides the medium."""
 _SUN: frozenset[Light] = frozenset({"daylight", "overcast", "golden hour", "window light"})
 _DARK: frozenset[Light] = frozenset({"night", "moonlight", "blue hour", "neon"})
 _BY_DAY: frozenset[Time] = frozenset({"morning", "noon", "afternoon"})
+MOST_SETTING = 8
+"""Of an analysis."""
 Outfit = tuple[str, ...]
 
 
@@ -50,7 +52,7 @@ class Wardrobe:
     """How the characters and the whole look, in one family's words."""
 
     def __init__(self, story: Story, family: Family, options: RenderOptions, keep: Keep, names: Names) -> None:
-        self._story, self._family, self._options, self._keep, self._names = story, family, options, keep, names
+        self._story, self._family, self._options, self._keep, self.names = story, family, options, keep, names
         self._alone: dict[tuple[str, Outfit], list[Phrase]] = {}
         look = found(self._picture([]), family, options, keep)
         self._look = [must(phrase) for phrase in look if phrase.slot in LOOK_SLOTS]
@@ -92,7 +94,7 @@ class Wardrobe:
 
     def subject(self, one: Character, outfit: Outfit, role: Role | None = None) -> Subject:
         """A character as an analysis has it."""
-        names = self._names
+        names = self.names
         return Subject(
             kind=one.kind,
             count=1,
@@ -118,7 +120,7 @@ class Wardrobe:
         return self._alone[key]
 
     def _picture(self, subjects: list[Subject]) -> ImageAnalysis:
-        return picture(self._story, subjects, self._names)
+        return picture(self._story, subjects, self.names)
 
 
 def scenes(
@@ -183,7 +185,8 @@ def picture(story: Story, subjects: list[Subject], names: Names, beat: Beat | No
     setting: list[str] = []
     if beat is not None:
         time = [] if beat.time == "unknown" else [beat.time]
-        setting = [_tag(names, text) for text in (*beat.continuity, *beat.setting, *time)][:8]
+        place = beat.setting[: MOST_SETTING - len(beat.continuity) - len(time)]
+        setting = [_tag(names, text) for text in (*beat.continuity, *place, *time)]
     return ImageAnalysis(
         caption=names.out_of(beat.what_is_seen)[:900] if beat else "",
         medium=look.medium,

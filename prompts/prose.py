@@ -38,10 +38,14 @@ def write_prose(
     the subject; a style that is to be stressed is said before it, because early words weigh most.
     """
     page = _Page(frame, phrases)
+    early = [phrase for phrase in phrases if phrase.claim == Claim.EARLY]
+    phrases = [phrase for phrase in phrases if phrase.claim != Claim.EARLY]
     topics = groupby(_in_order(phrases, frame.family.order), key=_topic)
     about = [(topic, list(some)) for (topic, _), some in topics]
     first = [part for part in about if part[0] == options.emphasis == "style" or _must(part[1])]
     _add_topics(page, first, keep)
+    for phrase in early:
+        page.add(sentence(phrase.text))
     if options.look_at == "everything":
         page.add_all(caption_sentences(analysis.caption, keep))
     page.told = set(page.said)

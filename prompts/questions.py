@@ -23,8 +23,9 @@ MAX_EXTRA_CHARACTERS = 2000
 MAX_NAME_CHARACTERS = 60
 """Of a language or a genre."""
 ANY_GENRE = "the one that the pictures suggest."
-STORY_TOKENS = 400, 50, 240
-"""Tokens of a story's longest realistic answer: in all, for each picture, for each beat."""
+STORY_TOKENS, PICTURE_TOKENS, BEAT_TOKENS, BEATS_TOKENS = 500, 60, 350, 4200
+"""Tokens of a story's longest answer: in all, for each picture, for each beat, and for all beats: rich ones in English
+take as much (counted), and of 16 the default context holds no more."""
 
 FOCUS: dict[LookAt, str] = {
     "everything": "Give every part of the picture the attention that it takes up.",
@@ -92,8 +93,7 @@ def story_request(
         language=named(language, "language", "Deutsch") or DEFAULT_LANGUAGE,
         extra=users_words(extra, "in the same fields", "these pictures"),
     )
-    whole, per_picture, per_beat = STORY_TOKENS
-    most = whole + per_picture * len(pictures) + per_beat * count
+    most = STORY_TOKENS + PICTURE_TOKENS * len(pictures) + min(BEAT_TOKENS * count, BEATS_TOKENS)
     return Request(
         tuple(pictures), instruction.strip(), story_type(len(pictures), count), Sampling(seed=seed, max_tokens=most)
     )

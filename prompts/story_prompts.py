@@ -56,7 +56,7 @@ class StoryPrompts:
         minor = any(one.age in ("child", "teen") for one in story.cast) or says_minor([options.prefix, *_texts(story)])
         laid = cls._laid(story, family, options, minor=minor)
         # by a tag that the user's vocabulary has
-        if not minor and says_minor({phrase.text for scene in laid.scenes for phrase in scene.phrases}):
+        if not minor and says_minor({phrase.text for phrase in laid.all_phrases()}):
             laid = cls._laid(story, family, options, minor=True)
         if laid.minor:
             check_words(options.prefix, family)
@@ -72,6 +72,14 @@ class StoryPrompts:
         laid = list(scenes(story, family, options, keep, wardrobe, names))
         return cls(story, Frame.of(family, options), options, keep, wardrobe, laid)
 
+    def all_phrases(self) -> Iterator[Phrase]:
+        """All that may be said in any beat."""
+        for scene in self.scenes:
+            yield from scene.phrases
+            for one, outfit in scene.who:
+                yield from self.wardrobe.alone(one, outfit)
+        yield from self.wardrobe.look()
+
     @property
     def minor(self) -> bool:
         """Whether a child or teenager is in the story."""
@@ -79,7 +87,8 @@ class StoryPrompts:
 
     def beats(self) -> Iterator[Drawn]:
         """The prompts, beat by beat. Raises NothingToSay."""
-        avoid = [phrase for text in self.story.style.avoid for phrase in phrases_in(text) if self.keep.allows(phrase)]
+        nameless = map(self.wardrobe.names.out_of_tag, self.story.style.avoid)
+        avoid = [phrase for text in nameless for phrase in phrases_in(text) if self.keep.allows(phrase)]
         for scene in self.scenes:
             phrases = phrases_of(scene, self.wardrobe, self.frame.family)
             positive = self._written(scene, phrases)
@@ -173,9 +182,10 @@ def _of_the_first(phrase: Phrase) -> Phrase:
 
 def _texts(story: Story) -> Iterator[str]:
     """Every free text that tells of the characters and the beats."""
-    yield from (story.logline, story.ending, *(one.seen for one in story.observations))
+    yield from (story.logline, story.genre, story.ending, *(one.seen for one in story.observations))
+    yield from (*story.style.look, *(color.name for color in story.style.palette))
     for one in story.cast:
-        yield from (*one.identity, *one.default_outfit)
+        yield from (one.name, *one.identity, *one.default_outfit)
     for beat in story.beats:
         yield from (beat.title, beat.what_is_seen, beat.what_happens, *beat.setting, *beat.tags, *beat.continuity)
         for role in beat.cast:

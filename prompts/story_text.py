@@ -35,10 +35,11 @@ def readable(story: Story, minor: bool) -> Story:
             update={name: texts(told) if isinstance(told, list) else text(told) for name, told in changed.items()}
         )
 
+    palette = [color for color in story.style.palette if keep.allows(clean(color.name))]
     parts = {
         "observations": [telling(one, "seen") for one in story.observations],
         "cast": [telling(one, "name", "identity", "default_outfit") for one in story.cast],
-        "style": telling(story.style, "look", "avoid"),
+        "style": telling(story.style, "look", "avoid").model_copy(update={"palette": palette}),
         "beats": [telling(one, "title", "what_is_seen", "what_happens") for one in story.beats],
     }
     return telling(story, "logline", "genre", "ending").model_copy(update=parts)
@@ -68,9 +69,8 @@ def cast_sheet(story: Story) -> str:
     return "\n".join(map(_sheet, story.cast))
 
 
-def notes(story: Story, shortened: Sequence[Character], budget: int) -> tuple[str, ...]:
-    """What a user should know of what did not fit."""
-    names = [clean(one.name) or what_is(one) for one in shortened]
+def notes(names: Sequence[str], budget: int) -> tuple[str, ...]:
+    """What a user should know of characters of whom not all fits the budget."""
     if not names:
         return ()
     return (

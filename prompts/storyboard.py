@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from .errors import PromptError
 from .options import RenderOptions
-from .syntax import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .families import Family
     from .story import Beat, Story
     from .story_prompts import Drawn
@@ -112,6 +113,7 @@ def render_story(story: Story, family: str | Family, options: RenderOptions = _D
     where a beat says nothing that could be drawn, or its characters do not fit the budget even in few words.
     """
     from .families import load_family
+    from .nameless import what_is
     from .story_prompts import StoryPrompts
     from .story_text import cast_sheet, notes, readable, story_text, style_bible
 
@@ -119,6 +121,7 @@ def render_story(story: Story, family: str | Family, options: RenderOptions = _D
     check_story_options(family, options)
     prompts = StoryPrompts.of(story, family, options)
     told = readable(story, prompts.minor)
+    names: dict[str, str] = {one.id: one.name for one in told.cast}
     panels = tuple(
         Panel(
             number=number,
@@ -129,7 +132,7 @@ def render_story(story: Story, family: str | Family, options: RenderOptions = _D
             camera=_camera(beat),
             prompt=drawn.positive,
             negative=drawn.negative,
-            regions=_regions(drawn),
+            regions=_regions(drawn, names),
             tokens=drawn.tokens,
             budget=prompts.frame.budget,
         )
@@ -144,7 +147,7 @@ def render_story(story: Story, family: str | Family, options: RenderOptions = _D
         text=story_text(told),
         style_bible=style_bible(told),
         cast_sheet=cast_sheet(told),
-        notes=notes(story, prompts.shortened(), prompts.frame.budget),
+        notes=notes([names[one.id] or what_is(one) for one in prompts.shortened()], prompts.frame.budget),
     )
 
 
@@ -155,10 +158,10 @@ def _camera(beat: Beat) -> str:
     return ", ".join(word for word in said if word and word not in ("not applicable", "eye level"))
 
 
-def _regions(drawn: Drawn) -> tuple[Region, ...]:
+def _regions(drawn: Drawn, names: Mapping[str, str]) -> tuple[Region, ...]:
     """The characters side by side, each with an equal share of the picture's width."""
     share = 1 / max(1, len(drawn.alone))
     return tuple(
-        Region(one.id, clean(one.name), prompt, x=at * share, y=0.0, width=share, height=1.0)
+        Region(one.id, names[one.id], prompt, x=at * share, y=0.0, width=share, height=1.0)
         for at, (one, prompt) in enumerate(drawn.alone)
     )

@@ -20,6 +20,15 @@ SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(wid
 SMALL = {"EmptyLatentImage": [64, 64, 1], "CheckpointLoaderSimple": [CHECKPOINT]}
 """What a CPU can paint: the workflow's own sizes and checkpoint are for a person with SDXL."""
 STEPS = 2
+SOCKETS = """(node => ({
+  shown: node.inputs.filter(input => input.type === 'IMAGE').map(input => input.name),
+  linked: Object.fromEntries(node.inputs.flatMap((input, slot) => {
+    const link = node.graph.getLink(input.link);
+    if (!link) return [];
+    return [[input.name, link.target_slot === slot ? link.origin_id : `the link says slot ${link.target_slot}`]];
+  })),
+}))"""
+"""A function in JavaScript that tells a node's picture sockets, and which node each of its inputs is linked to."""
 SAVE = """async ([graph, places]) => {
   await app.loadApiJson(graph, 'graph');
   for (const node of app.graph._nodes) node.pos = places[node.id];

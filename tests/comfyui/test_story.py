@@ -243,7 +243,7 @@ def test_regions_are_drawn_with_comfyuis_own_nodes(
     graph = told(graph, PROMPTS, REGIONS, images=link, prefix="(rough sketch:1.2)")
     graph |= painted(["story", PROMPTS], ["story", NEGATIVES])
     whole, parts = ["positive", 0], []
-    for number, before in enumerate(("", '"prompt": .*')):  # the first character's prompt, the second's
+    for number, before in enumerate(("", '"prompt": .*?')):  # the first character's prompt, the second's
         extract = {"string": ["story", REGIONS], "regex_pattern": before + r'"prompt": "((?:[^"\\]|\\.)*)"'}
         extract |= {"mode": "First Group", "case_insensitive": False, "multiline": False, "dotall": False}
         area = {"width": 0.5, "height": 1.0, "x": number / 2, "y": 0.0, "strength": 1.0}

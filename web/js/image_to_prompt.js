@@ -11,6 +11,8 @@ const NODES = {
   Img2Prompt_RenderPrompt: "prompt",
 };
 const WIDGET = "shown_prompt";
+/** The least height of what is long to read: in pixels, and for Nodes 2.0 in rows of text. */
+const TALL = { story: { pixels: 220, rows: 12 } };
 
 /** One picture: its text. Several: numbered, so that they can be told apart. */
 function asText(texts) {
@@ -21,6 +23,8 @@ function addWidget(node, written) {
   const { widget } = ComfyWidgets.STRING(node, WIDGET, ["STRING", { multiline: true }], app);
   widget.label = written;
   widget.options.read_only = true;
+  const tall = TALL[written];
+  if (tall) Object.assign(widget.options, { getMinHeight: () => tall.pixels, rows: tall.rows });
   // what is shown is a result: kept out of the workflow file and out of what is sent to the server
   widget.serialize = false;
   widget.options.serialize = false;

@@ -287,6 +287,7 @@ def test_natural_order() -> None:
         (("red.png",) * 17, 2, "there are 17; --pick 16"),
         (("empty",), 1, "holds no pictures"),
         (("red.png", "blue.png", "--pick", 3), 2, "there are 2 pictures"),
+        (("red.png", "blue.png", "--pick", 1), 2, "makes no story"),
         (("red.png", "blue.png", "--pick", 2, "--every", 2), 2, "exclude each other"),
         (("red.png", "blue.png", "--every", 2), 2, "there is 1"),
         (("red.png", "blue.png", "--beats", 17), 2, "beats"),

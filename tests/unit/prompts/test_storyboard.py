@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -227,6 +228,9 @@ def test_a_child_makes_the_whole_story_fit_for_all_ages() -> None:
         ("The Baker", "The Baker sleeps.", "the woman sleeps."),
         ("Mara Voss", "Voss and MARA's lamp.", "the woman and the woman's lamp."),
         ("a", "a dog barks", "a dog barks."),
+        ("Rain", "Heavy rain under a night sky.", "heavy rain under a night sky."),
+        ("Old Tom", "An old harbor; Tom waves.", "an old harbor; the woman waves."),
+        ("José", "Jose and JOSÉ wave.", "the woman and the woman wave."),
     ],
 )
 def test_names_stay_out_of_what_is_drawn(name: str, seen: str, prompt: str) -> None:
@@ -245,3 +249,57 @@ def test_sixteen_beats() -> None:
     board: Storyboard = render_story(long_story(), "sd15")
     assert len(board.panels) == 16
     assert {panel.prompt for panel in board.panels} == {panel.prompt for panel in board.panels[:3]}
+
+
+def test_names_stay_out_of_tags_and_negatives() -> None:
+    story = lantern(
+        cast=[
+            MARA | {"identity": ["mara", "red hair"]},
+            LANTERN["cast"][2] | {"identity": ["mara's lantern", "dented"]},
+        ],
+        style=LANTERN["style"] | {"avoid": ["mara smiling"]},
+        beats=[beat(1, "", [role("A"), role("C")], tags=["mara_voss", "voss_running"], setting=["mara_house"])],
+    )
+    for family in ("sdxl", "flux1", "noobai"):
+        panel = render_story(story, family).panels[0]
+        assert not re.search("mara|voss", said(panel.prompt) + said(panel.negative))
+        assert "red hair" in said(panel.prompt)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"style": LANTERN["style"] | {"look": ["loli style", "naked body"]}},
+        {"cast": [MARA | {"name": "Little Girl", "identity": ["red hair", "naked"]}]},
+        {"cast": [MARA | {"identity": ["little girl", "naked"]}]},
+    ],
+)
+def test_any_sign_of_a_child_counts(changed: dict[str, Any]) -> None:
+    story = lantern(rating="explicit", **({"beats": [beat(1, "", [role("A")], tags=["lingerie"])]} | changed))
+    for family in ("sdxl", "noobai"):
+        panel = render_story(story, family).panels[0]
+        assert not adult_words(said(panel.prompt)), panel.prompt
+        assert "explicit" not in panel.prompt
+
+
+def test_nothing_adult_is_left_to_read_of_a_child() -> None:
+    style = LANTERN["style"] | {"palette": [{"name": "nude pink", "role": "dominant"}]}
+    child = MARA | {"name": "Naked Lady", "age": "child"}
+    board = render_story(lantern(cast=[child], style=style, beats=[beat(1, "", [role("A")])]), "sdxl")
+    assert not adult_words(" ".join((board.style_bible, board.cast_sheet, board.panels[0].regions[0].name)))
+
+
+def test_a_character_of_many_short_words_is_told_whole_where_there_is_room() -> None:
+    identity = ["red hair, green eyes", "freckles, scar", "tall, slim", "pale skin, thin lips", "long nose, high brow"]
+    board = render_story(lantern(cast=[MARA | {"identity": identity}], beats=[beat(1, "", [role("A")])]), "flux1")
+    assert "high brow" in board.panels[0].prompt and board.notes == ()
+
+
+def test_props_and_the_hour_are_said_before_places() -> None:
+    places = [f"place number {number} by the old harbor wall" for number in range(5)]
+    told = beat(1, "", [role("A")], setting=places, continuity=["lamp", "rope", "oar"], time="night")
+    story = lantern(cast=[MARA], beats=[told])
+    assert "night" in said(render_story(story, "flux1").panels[0].prompt)
+    for budget in range(70, 130, 5):
+        prompt = said(render_story(story, "flux1", RenderOptions(token_budget=budget)).panels[0].prompt)
+        assert all(prop in prompt for prop in ("lamp.", "rope.", "oar.")) or "place number" not in prompt

@@ -1,0 +1,78 @@
+// Multi-Image Story shows the picture sockets that are connected and one more to connect; two at the least. Names and
+// order are those of the definition, so that workflow files, and what is sent to the server, stay the same.
+import { app } from "../../../scripts/app.js";
+
+const NODE = "Img2Prompt_MultiImageStory";
+const FEWEST = 2;
+const INPUT = 1; // LiteGraph's NodeSlotType
+
+/** The number of a socket that comes and goes; 0 for any other input. */
+const numberOf = (input) => Number(/^image_(\d+)$/.exec(input.name)?.[1] ?? 0);
+const inUse = (input) => input.link != null || input._floatingLinks?.size > 0;
+const rank = (input) => (input.name === "images" ? 0 : numberOf(input) || 1000);
+
+/** Leaves the node those of its sockets that are wanted, in their order before the other inputs; links go along.
+ * `sockets` are all that it can have. Returns whether anything has changed. */
+function show(node, sockets, wanted) {
+  const surplus = node.inputs.filter((input) => numberOf(input) && !wanted(input));
+  const missing = sockets.filter((socket) => wanted(socket) && !node.inputs.some(({ name }) => name === socket.name));
+  if (!surplus.length && !missing.length) return false;
+  const fits = node.size[1] <= node.computeSize()[1];
+  for (const input of surplus) node.removeInput(node.inputs.indexOf(input));
+  for (const { name, type, ...looks } of missing) node.addInput(name, type, looks);
+  node.inputs.sort((a, b) => rank(a) - rank(b)); // addInput has put them last
+  for (const [slot, input] of node.inputs.entries()) {
+    const link = input.link == null ? undefined : node.graph?.getLink(input.link);
+    for (const moved of [link, ...(input._floatingLinks ?? [])]) if (moved) moved.target_slot = slot;
+  }
+  if (fits) node.setSize([node.size[0], node.computeSize()[1]]); // a height that the user has chosen stays
+  return true;
+}
+
+/** Shows what the node's links need now. */
+function fit(node, sockets) {
+  if (!node.graph) return; // a copy that is only read, or deleted since
+  const last = Math.max(0, ...node.inputs.filter(inUse).map(numberOf));
+  if (!show(node, sockets, (input) => numberOf(input) <= Math.max(FEWEST, last + 1))) return;
+  // Nodes 2.0 reads a node's inputs again when it hears of a link
+  node.graph.trigger("node:slot-links:changed", { nodeId: node.id, slotType: INPUT });
+}
+
+app.registerExtension({
+  name: "img2prompt.growing_pictures",
+  async beforeRegisterNodeDef(nodeType, nodeData) {
+    if (nodeData.name !== NODE) return;
+    const { onNodeCreated, onAdded, onConnectionsChange, configure } = nodeType.prototype;
+    const made = new WeakMap(); // node to all its sockets, as the definition makes them
+    const waiting = new WeakSet();
+
+    // Not at once: an API graph is connected to the sockets of the definition, and a pasted node to those by number
+    // that it had when it was copied. Both are done before the next task, and so before anything is drawn.
+    function fitSoon(node) {
+      if (waiting.has(node)) return;
+      waiting.add(node);
+      queueMicrotask(() => {
+        waiting.delete(node);
+        fit(node, made.get(node));
+      });
+    }
+    nodeType.prototype.onNodeCreated = function (...args) {
+      onNodeCreated?.apply(this, args);
+      const looks = ({ name, type, shape, localized_name }) => ({ name, type, shape, localized_name });
+      made.set(this, this.inputs.filter(numberOf).map(looks));
+    };
+    nodeType.prototype.onAdded = function (...args) {
+      onAdded?.apply(this, args);
+      fitSoon(this);
+    };
+    nodeType.prototype.onConnectionsChange = function (type, ...args) {
+      onConnectionsChange?.call(this, type, ...args);
+      if (type === INPUT) fitSoon(this);
+    };
+    nodeType.prototype.configure = function (saved) {
+      const names = new Set(saved.inputs?.map(({ name }) => name));
+      if (names.size) show(this, made.get(this), ({ name }) => names.has(name));
+      configure.call(this, saved);
+    };
+  },
+});
