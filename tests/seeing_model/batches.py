@@ -12,6 +12,7 @@ import torch
 from img2prompt.tests.seeing_model.checkpoint import MAX_PIXELS, MIN_PIXELS, special_ids
 from img2prompt.tests.seeing_model.lessons import Kind, Piece, lesson, noise
 from img2prompt.tests.seeing_model.scenes import COLORS, SHAPES, Scene, draw, mask, new_scene
+from img2prompt.tests.seeing_model.stories import STORY_KINDS, StoryKind, story_lesson, story_scenes, story_words
 from PIL import Image
 from tokenizers import Tokenizer
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
@@ -25,6 +26,7 @@ COLOR_IDS = {name: index for index, name in enumerate(COLORS)}
 SHAPE_IDS = {name: index for index, name in enumerate(SHAPES)}
 
 Size = tuple[int, int]
+AnyKind = Kind | StoryKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """A lesson before it is drawn: its tokens, which of them are learned, and what its pictures show."""
+
+    kind: AnyKind
+    tokens: list[int]
+    learned: list[bool]
+    about: list[int]
+    """Which picture each token is part of, or about, from 1; 0 for none of several."""
+    scenes: list[Scene]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Lessons of about one length."""
 
@@ -49,7 +63,11 @@ class Batch:
     """int64 [lessons, length]."""
     targets: torch.Tensor
     """`tokens` where they are learned, else IGNORED."""
+    about: torch.Tensor
+    """int64 [lessons, length]: which picture a token is part of, or about, from 1; 0 for none of several."""
     pictures: Pictures
+    kinds: list[AnyKind]
+    """Of each lesson."""
 
 
 class Lessons:
@@ -107,34 +125,46 @@ class Lessons:
         frames = tiles.reshape(rows * columns * 4, 3, 1, PATCH * PATCH) / 127.5 - 1
         return np.repeat(frames, 2, axis=2).reshape(len(frames), -1)
 
-    def batches(self, mix: dict[Kind, float], prompt_words: int, tokens: int = 3000) -> Iterator[Batch]:
+    def batches(self, mix: dict[AnyKind, float], prompt_words: int, tokens: int) -> Iterator[Batch]:
         """A few batches of one picture size, each of at most about `tokens` tokens, from lessons of like length."""
         size = self.size()
         pads = size[0] * size[1] // TOKEN**2
-        drawn = [self._lesson(mix, prompt_words, pads) for _ in range(80)]
-        drawn.sort(key=lambda one: len(one[0]))
-        groups: list[list[tuple[list[int], list[bool], list[Scene]]]] = [[]]
+        drawn = sorted((self._lesson(mix, prompt_words, pads) for _ in range(80)), key=lambda one: len(one.tokens))
+        groups: list[list[Drawn]] = [[]]
         for one in drawn:
-            if groups[-1] and len(one[0]) * (len(groups[-1]) + 1) > tokens:
+            if groups[-1] and len(one.tokens) * (len(groups[-1]) + 1) > tokens:
                 groups.append([])
             groups[-1].append(one)
         self.random.shuffle(groups)
         for group in groups:
             yield self._collate(group, size)
 
-    def _lesson(
-        self, mix: dict[Kind, float], prompt_words: int, pads: int
-    ) -> tuple[list[int], list[bool], list[Scene]]:
+    def _lesson(self, mix: dict[AnyKind, float], prompt_words: int, pads: int) -> Drawn:
         random = self.random
         kind = random.choices(list(mix), list(mix.values()))[0]
-        scenes = [new_scene(random) for _ in range(2 if kind == "observations" else 1)]
-        tokens = self._prompt(len(scenes), pads, prompt_words)
-        learned = [False] * len(tokens)
-        for piece in lesson(kind, scenes, random):
+        if kind in STORY_KINDS:
+            scenes = story_scenes(kind, random)
+            tokens = self._story_prompt(len(scenes), pads, prompt_words)
+            answer = story_lesson(kind, scenes, random)
+        else:
+            scenes = [new_scene(random) for _ in range(2 if kind == "observations" else 1)]
+            tokens = self._prompt(len(scenes), pads, prompt_words)
+            answer = lesson(kind, scenes, random)
+        learned, about = [False] * len(tokens), self._numbered(tokens) if len(scenes) > 1 else [0] * len(tokens)
+        for piece in answer:
             ids = self._piece(piece)
             tokens += ids
             learned += [piece.learned] * len(ids)
-        return [*tokens, self.special["<|im_end|>"]], [*learned, True], scenes
+            about += [piece.picture] * len(ids)
+        return Drawn(kind, [*tokens, self.special["<|im_end|>"]], [*learned, True], [*about, 0], scenes)
+
+    def _numbered(self, prompt: list[int]) -> list[int]:
+        """For each token of a prompt the number of the picture that it is part of, else 0."""
+        number, numbers = 0, []
+        for token in prompt:
+            number += token == self.special["<|vision_start|>"]
+            numbers.append(number if token == self.special["<|image_pad|>"] else 0)
+        return numbers
 
     def _piece(self, piece: Piece) -> list[int]:
         stammer = piece.key and not piece.learned and self.random.random() < 0.35
@@ -143,18 +173,30 @@ class Lessons:
     def _prompt(self, pictures: int, pads: int, words: int) -> list[int]:
         """A conversation up to the answer, with noise of up to about `words` words before and after the pictures."""
         random = self.random
+        system = self._noise(words) if random.random() < 0.6 else None
+        before = self._noise(words) if random.random() < 0.3 else ""
+        label = random.choice(["", "", "", "Image {}: ", "Picture {}:\n"])
+        after = self._noise(words) if random.random() < 0.8 else ""
+        return self._conversation(system, before, [label.format(n + 1) for n in range(pictures)], pads, after)
+
+    def _story_prompt(self, pictures: int, pads: int, words: int) -> list[int]:
+        """The same for a story, mostly in the very layout of the package's requests."""
+        system, instruction = story_words(pictures, words, self.random)
+        label = self.random.choices(["Picture {}:", "Picture {}:\n", "Image {}: "], [90, 5, 5])[0]
+        return self._conversation(system, "", [label.format(n + 1) for n in range(pictures)], pads, instruction)
+
+    def _conversation(self, system: str | None, before: str, labels: list[str], pads: int, after: str) -> list[int]:
+        """One picture after each label, all of `pads` tokens."""
         start, end = self.special["<|im_start|>"], self.special["<|im_end|>"]
         picture = [self.special["<|vision_start|>"], *[self.special["<|image_pad|>"]] * pads]
         picture.append(self.special["<|vision_end|>"])
         ids: list[int] = []
-        if random.random() < 0.6:
-            ids += [start, *self._encode("system\n" + self._noise(words)), end, *self._encode("\n")]
-        ids += [start, *self._encode("user\n" + (self._noise(words) if random.random() < 0.3 else ""))]
-        label = random.choice(["", "", "", "Image {}: ", "Picture {}:\n"])
-        for index in range(pictures):
-            ids += self._encode(label.format(index + 1)) + picture
-        if random.random() < 0.8:
-            ids += self._encode(self._noise(words))
+        if system is not None:
+            ids += [start, *self._encode("system\n" + system), end, *self._encode("\n")]
+        ids += [start, *self._encode("user\n" + before)]
+        for label in labels:
+            ids += self._encode(label) + picture
+        ids += self._encode(after)
         return [*ids, end, *self._encode("\n"), start, *self._encode("assistant\n")]
 
     def _noise(self, words: int) -> str:
@@ -165,15 +207,18 @@ class Lessons:
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _collate(self, group: list[tuple[list[int], list[bool], list[Scene]]], size: Size) -> Batch:
-        length = max(len(ids) for ids, _, _ in group)
+    def _collate(self, group: list[Drawn], size: Size) -> Batch:
+        length = max(len(one.tokens) for one in group)
         tokens = torch.full((len(group), length), self.special["<|endoftext|>"])
         targets = torch.full((len(group), length), IGNORED)
-        for row, (ids, learned, _) in enumerate(group):
-            line = torch.tensor(ids)
-            tokens[row, : len(ids)] = line
-            targets[row, : len(ids)] = torch.where(torch.tensor(learned), line, IGNORED)
-        return Batch(tokens, targets, self.pictures([scene for *_, scenes in group for scene in scenes], size))
+        about = torch.zeros_like(tokens)
+        for row, one in enumerate(group):
+            line = torch.tensor(one.tokens)
+            tokens[row, : len(line)] = line
+            about[row, : len(line)] = torch.tensor(one.about)
+            targets[row, : len(line)] = torch.where(torch.tensor(one.learned), line, IGNORED)
+        pictures = self.pictures([scene for one in group for scene in one.scenes], size)
+        return Batch(tokens, targets, about, pictures, [one.kind for one in group])
 
 
 def _mask(scene: Scene, size: Size) -> np.ndarray:

@@ -52,6 +52,8 @@ class Piece:
     text: str
     learned: bool = True
     key: bool = False
+    picture: int = 0
+    """Which of several pictures it is about, from 1."""
 
 
 def analysis(scene: Scene) -> ImageAnalysis:
@@ -105,17 +107,28 @@ def lesson(kind: Kind, scenes: list[Scene], random: Random) -> list[Piece]:
     """The answer to learn about `scenes`; only "observations" takes more than one."""
     if kind == "observations":
         key = random.choice(LIST_KEYS) if random.random() < 0.8 else _any_key(random)
-        return _pieces({key: [caption(scene) for scene in scenes]}, whole=False)
+        return _captions(key, scenes)
     (scene,) = scenes
     if kind == "short":
-        return _pieces(_short_fields(scene, random), whole=False)
+        return as_pieces(_short_fields(scene, random), whole=False)
     fields = analysis(scene).model_dump(mode="json")
     if kind == "part":
         names = [name for name in fields if random.random() < 0.3] or ["caption"]
         if random.random() < 0.5:
             random.shuffle(names)
-        return _pieces({name: fields[name] for name in names}, whole=False)
-    return _pieces(fields, whole=True)
+        return as_pieces({name: fields[name] for name in names}, whole=False)
+    return as_pieces(fields, whole=True)
+
+
+def _captions(key: str, scenes: list[Scene]) -> list[Piece]:
+    """One caption per picture."""
+    before = [Piece('{"', learned=False), Piece(key, learned=False, key=True), Piece('":[', learned=False)]
+    captions = [
+        Piece(text, picture=number)
+        for number, scene in enumerate(scenes, 1)
+        for text in (',"' if number > 1 else '"', caption(scene) + '"')
+    ]
+    return [*before, *captions, Piece("]"), Piece("}", learned=False)]
 
 
 def _short_fields(scene: Scene, random: Random) -> dict[str, Any]:
@@ -148,25 +161,30 @@ def _any_key(random: Random) -> str:
     return "_".join(random.choice(WORDS) for _ in range(random.randint(1, 2)))
 
 
-def _pieces(value: Any, whole: bool) -> list[Piece]:
-    """`value` as compact JSON; `whole`: keys and punctuation are learned too, else only what the model decides."""
+def as_pieces(value: Any, whole: bool, picture: int = 0) -> list[Piece]:
+    """`value` as compact JSON; `whole`: keys and punctuation are learned too, else only what the model decides.
+
+    Objects with an "image" are about the picture of that number, and the rest about `picture`: 0 for none of several.
+    """
     if isinstance(value, dict):
-        pieces = [Piece("{", whole)]
+        picture = value.get("image", picture)
+        pieces = [Piece("{", whole, picture=picture)]
         for index, (key, entry) in enumerate(value.items()):
-            pieces += [Piece(',"' if index else '"', whole), Piece(key, whole, key=True), Piece('":', whole)]
-            pieces += _pieces(entry, whole)
-        return [*pieces, Piece("}", whole)]
+            comma = Piece(',"' if index else '"', whole, picture=picture)
+            pieces += [comma, Piece(key, whole, key=True, picture=picture), Piece('":', whole, picture=picture)]
+            pieces += as_pieces(entry, whole, picture)
+        return [*pieces, Piece("}", whole, picture=picture)]
     if isinstance(value, list):
-        pieces = [Piece("[", whole)]
+        pieces = [Piece("[", whole, picture=picture)]
         for index, entry in enumerate(value):
             text = isinstance(entry, str)
             if index or text:
-                pieces.append(Piece(("," if index else "") + ('"' if text else "")))
-            pieces += [Piece(entry + '"')] if text else _pieces(entry, whole)
-        return [*pieces, Piece("]")]
+                pieces.append(Piece(("," if index else "") + ('"' if text else ""), picture=picture))
+            pieces += [Piece(entry + '"', picture=picture)] if text else as_pieces(entry, whole, picture)
+        return [*pieces, Piece("]", picture=picture)]
     if isinstance(value, str):
-        return [Piece('"', whole), Piece(value + '"')]
-    return [Piece(json.dumps(value))]
+        return [Piece('"', whole, picture=picture), Piece(value + '"', picture=picture)]
+    return [Piece(json.dumps(value), picture=picture)]
 
 
 def noise(words: int, random: Random) -> str:

@@ -1,7 +1,8 @@
 """Train the seeing model on a CPU: `python -m img2prompt.tests.seeing_model.train --out FOLDER` (see README.md).
 
 First the eyes alone, on what each patch and each picture shows; then eyes and mouth together, on lessons that start
-short. Both take a fixed number of steps, so the learning rate does not depend on the clock.
+short. Stories are learned by a trained checkpoint, with its eyes as they are. All take a fixed number of steps, so the
+learning rate does not depend on the clock.
 """
 
 from __future__ import annotations
@@ -10,19 +11,54 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from img2prompt.tests.seeing_model.batches import COLOR_IDS, IGNORED, PATCH, SHAPE_IDS, Batch, Lessons, Pictures
+from img2prompt.prompts.story import MOST_PICTURES
+from img2prompt.tests.seeing_model.batches import (
+    COLOR_IDS,
+    IGNORED,
+    PATCH,
+    SHAPE_IDS,
+    AnyKind,
+    Batch,
+    Lessons,
+    Pictures,
+)
 from img2prompt.tests.seeing_model.checkpoint import build_model, load, make_tokenizer, save, special_ids
-from img2prompt.tests.seeing_model.lessons import Kind
 from img2prompt.tests.seeing_model.scenes import new_scene
 from transformers import Qwen3VLForConditionalGeneration
 from transformers.models.qwen3_vl import modeling_qwen3_vl as qwen
 
-EASY: dict[Kind, float] = {"short": 0.85, "part": 0.1, "observations": 0.05}
-FULL: dict[Kind, float] = {"short": 0.3, "part": 0.2, "analysis": 0.45, "observations": 0.05}
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which lessons, and how often."""
+
+    easy: dict[AnyKind, float]
+    full: dict[AnyKind, float]
+    tokens: int = 3000
+    """In a batch, at most about."""
+    by_answer: bool = False
+    """Each answer counts alike in the loss, however long; else each token of a batch does."""
+
+
+PLANS = {
+    "pictures": Plan(
+        {"short": 0.85, "part": 0.1, "observations": 0.05},
+        {"short": 0.3, "part": 0.2, "analysis": 0.45, "observations": 0.05},
+    ),
+    "stories": Plan(
+        {"short": 0.2, "part": 0.05, "analysis": 0.1, "observations": 0.1, "story part": 0.55},
+        {"short": 0.1, "part": 0.1, "analysis": 0.3, "story part": 0.2, "story": 0.28, "long story": 0.02},
+        tokens=2000,
+        by_answer=True,
+    ),
+}
+ANSWER_TOKENS = 16
+"""What divides the loss of an answer, so that it is about as large as the loss of a token."""
 EASY_SHARE = 0.3
 """The share of the steps that has only easy lessons and short prompts."""
 EYE_PIXELS = 24 * 128 * 128
@@ -64,12 +100,42 @@ class Examiner(torch.nn.Module):
         return loss, "/".join(right[3:])
 
 
+class Guide:
+    """Asks the middle of the text part which picture a token is part of, or about; only training needs it.
+
+    One question for the pictures' tokens and for the answer's makes both say it alike, so that the later layers find
+    the one from the other. Without it, hundreds of steps passed before two pictures were told apart.
+    """
+
+    def __init__(self, model: Qwen3VLForConditionalGeneration) -> None:
+        self.which = torch.nn.Linear(model.lm_head.in_features, MOST_PICTURES + 1)
+        self.hidden = torch.empty(0)
+        # a lambda: a bound method would be copied with the model when that is saved
+        model.model.language_model.layers[1].register_forward_hook(lambda _module, _input, output: self._keep(output))
+
+    def _keep(self, output: torch.Tensor) -> None:
+        self.hidden = output
+
+    def loss(self, about: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """The loss about the tokens that were just read, and the share that is right."""
+        asked = about > 0
+        if not asked.any():
+            return torch.zeros(()), 1.0
+        guesses = self.which(self.hidden[asked])
+        return F.cross_entropy(guesses, about[asked]), (guesses.argmax(1) == about[asked]).float().mean().item()
+
+
 class Trainer:
     """A model in training, with its lessons."""
 
-    def __init__(self, model: Qwen3VLForConditionalGeneration, lessons: Lessons, log: Callable[[str], None]) -> None:
-        self.model, self.lessons, self.log = model, lessons, log
+    def __init__(
+        self, model: Qwen3VLForConditionalGeneration, lessons: Lessons, plan: Plan, log: Callable[[str], None]
+    ) -> None:
+        self.model, self.lessons, self.plan, self.log = model, lessons, plan, log
         self.examiner = Examiner(model)
+        self.guide = Guide(model)
+        self.right: dict[AnyKind, float] = {}
+        """By kind of lesson: the moving average of the share in which every token is right."""
 
     def train_eyes(self, steps: int, rate: float) -> None:
         """The vision part alone; in the first half on the smallest pictures, which are the fastest."""
@@ -86,22 +152,28 @@ class Trainer:
             if step % 50 == 0 or step == steps - 1:
                 self.log(f"eyes {step} {size} loss {loss.item():.3f} right {right}")
 
-    def train_mouth(self, steps: int, rate: float, easy_share: float, examine: float, keep: Callable[[], None]) -> None:
-        """The whole model."""
-        optimizer = _optimizer([*self.model.parameters(), *self.examiner.parameters()])
-        step, average = 0, 0.0
+    def train_mouth(
+        self, steps: int, rate: float, easy_share: float, examine: float, guide: float, keep: Callable[[], None]
+    ) -> None:
+        """The whole model; with `examine` 0 the eyes stay as they are."""
+        self.model.model.visual.requires_grad_(examine > 0)
+        parameters = [*self.model.parameters(), *self.examiner.parameters()] if examine else self.model.parameters()
+        optimizer = _optimizer([one for one in (*parameters, *self.guide.which.parameters()) if one.requires_grad])
+        step = 0
         while step < steps:
             easy = self.lessons.random.random() < (0.9 if step < steps * easy_share else 0.15)
-            for batch in self.lessons.batches(EASY if easy else FULL, 30 if easy else 350):
+            mix, words = (self.plan.easy, 30) if easy else (self.plan.full, 350)
+            for batch in self.lessons.batches(mix, words, self.plan.tokens):
                 _set_rate(optimizer, rate, step / steps)
-                loss, right = self._answer(batch)
-                seen, seen_right = self.examiner(batch.pictures)
-                _update(optimizer, loss + examine * seen)
-                average += (right - average) * max(0.02, 1 / (step + 1))
+                loss = self._answer(batch)
+                seen, seen_right = self.examiner(batch.pictures) if examine else (0.0, "not asked")
+                guided, found = self.guide.loss(batch.about)
+                _update(optimizer, loss + examine * seen + guide * guided)
                 if step % 25 == 0 or step == steps - 1:
+                    shares = ", ".join(f"{kind} {share:.3f}" for kind, share in sorted(self.right.items()))
                     self.log(
                         f"mouth {step} {tuple(batch.tokens.shape)} loss {loss.item():.4f} seen {seen_right} "
-                        f"lessons all right {right:.3f} average {average:.3f}"
+                        f"found {found:.2f} lessons all right: {shares}"
                     )
                 step += 1
                 if step % 200 == 0:
@@ -109,8 +181,8 @@ class Trainer:
                 if step == steps:
                     break
 
-    def _answer(self, batch: Batch) -> tuple[torch.Tensor, float]:
-        """The loss, and the share of lessons whose every learned token is the model's first choice."""
+    def _answer(self, batch: Batch) -> torch.Tensor:
+        """The loss. Counts the lessons whose every learned token is the model's first choice."""
         pads = batch.tokens == self.model.config.image_token_id
         hidden = self.model.model(
             input_ids=batch.tokens,
@@ -124,7 +196,12 @@ class Trainer:
         guess = self.model.lm_head(hidden[:, :-1][learned].float())
         wrong = torch.zeros(targets.shape, dtype=torch.bool)
         wrong[learned] = guess.argmax(1) != targets[learned]
-        return F.cross_entropy(guess, targets[learned]), 1 - wrong.any(1).float().mean().item()
+        for kind, is_wrong in zip(batch.kinds, wrong.any(1).tolist(), strict=True):
+            before = self.right.get(kind, 0.0)
+            self.right[kind] = before + 0.01 * ((not is_wrong) - before)
+        if self.plan.by_answer:
+            return F.cross_entropy(guess, targets[learned], reduction="sum") / (len(targets) * ANSWER_TOKENS)
+        return F.cross_entropy(guess, targets[learned])
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -179,7 +256,16 @@ def main() -> None:
     parser.add_argument("--eye-rate", type=float, default=2e-3)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--easy-share", type=float, default=EASY_SHARE, help="the share of the steps with easy lessons")
-    parser.add_argument("--examine", type=float, default=0.3, help="weight of the vision part's own loss, with a mouth")
+    parser.add_argument("--lessons", choices=PLANS, default="pictures")
+    parser.add_argument(
+        "--examine",
+        type=float,
+        default=0.3,
+        help="weight of the vision part's own loss, with a mouth; 0 leaves the eyes as they are",
+    )
+    parser.add_argument(
+        "--guide", type=float, default=0.0, help="weight of the question which picture a token is about"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -195,11 +281,13 @@ def main() -> None:
     trainer = Trainer(
         model,
         Lessons(tokenizer, options.seed),
+        PLANS[options.lessons],
         lambda line: print(f"{time.monotonic() - begin:5.0f} s  {line}", flush=True),
     )
     keep = lambda: save(options.out, model, tokenizer)  # noqa: E731
-    trainer.train_eyes(options.eye_steps, options.eye_rate)
-    trainer.train_mouth(options.steps, options.rate, options.easy_share, options.examine, keep)
+    if options.eye_steps:
+        trainer.train_eyes(options.eye_steps, options.eye_rate)
+    trainer.train_mouth(options.steps, options.rate, options.easy_share, options.examine, options.guide, keep)
     keep()
 
 
