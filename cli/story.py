@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..prompts.errors import Img2PromptError
-from ..prompts.options import RenderOptions
+from ..prompts.options import MOST_BEATS, MOST_PICTURES, RenderOptions
 from .asking import who_answered
 from .console import put, say, status_console
 from .options import (
@@ -52,7 +52,7 @@ def story(
             help="2 to 16 picture files in the story's order; a folder stands for its pictures.", show_default=False
         ),
     ],
-    beats: Annotated[int, typer.Option(min=0, max=16, help="How many beats; 0: one for each picture.")] = 0,
+    beats: Annotated[int, typer.Option(min=0, max=MOST_BEATS, help="How many beats; 0: one for each picture.")] = 0,
     genre: Annotated[str, typer.Option(help="What kind of story; if not told, the pictures decide.")] = "",
     extra: Annotated[str, typer.Option("--extra", "--instruction", help="What to tell, or to heed.")] = "",
     language: Annotated[
@@ -66,7 +66,9 @@ def story(
     emphasis: EmphasisOption = EMPHASIS[0],
     unknown_tags: UnknownTagsOption = UNKNOWN_TAGS[0],
     every: Annotated[int, typer.Option(min=1, help="Of all pictures take every n-th: for a video's frames.")] = 1,
-    pick: Annotated[int, typer.Option(min=0, max=16, help="Of all pictures take so many, evenly spread; 0: all.")] = 0,
+    pick: Annotated[
+        int, typer.Option(min=0, max=MOST_PICTURES, help="Of all pictures take so many, evenly spread; 0: all.")
+    ] = 0,
     output_format: Annotated[
         Format | None,
         typer.Option(

@@ -54,11 +54,12 @@ def folder(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its folder, and put the folders in order."""
+    """Mark each test by its folder, put the folders in order, and last of all what stops a server that others share."""
     for item in items:
         if folder(item) in ORDER[1:]:
             item.add_marker(folder(item))
     items.sort(key=lambda item: ORDER.index(folder(item)) if folder(item) in ORDER else len(ORDER))
+    items.sort(key=lambda item: item.path.name == "test_stopped.py")
 
 
 @pytest.fixture(scope="session")

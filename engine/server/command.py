@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ...prompts.options import MOST_PICTURES
 from ..context import SMALLEST_PICTURE
 from ..errors import SettingsError
 from ..settings import Settings
@@ -20,7 +21,7 @@ from .device import Device
 
 GPU_UTILIZATION = 0.05
 """vLLM refuses to start unless this share of the card is free; how much it takes follows from the cache's bytes."""
-PICTURES_PER_REQUEST = 16
+PICTURES_PER_REQUEST = MOST_PICTURES
 """As many as a story takes. It costs no memory: vLLM 0.32 measures and encodes as many pictures in one step as its
 encoder budget holds, --max-num-batched-tokens or one picture of the largest size (multimodal/encoder_budget.py)."""
 PROCESSOR_CACHE_GIB = 1

@@ -15,7 +15,7 @@ from img2prompt.engine.server.managed import ManagedBackend
 from img2prompt.engine.server.plan import make_plan
 from img2prompt.engine.server.supervisor import Log
 from img2prompt.engine.settings import Settings
-from img2prompt.prompts.story import MOST_PICTURES
+from img2prompt.prompts.options import MOST_PICTURES
 
 SEEING_MODEL = Path(__file__).parents[2] / "seeing_model" / "model"
 PROGRAM = Path("/environment/bin/vllm")
