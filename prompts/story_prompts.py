@@ -36,7 +36,7 @@ class Drawn:
     negative: str
     tokens: int
     alone: tuple[tuple[Character, str], ...]
-    """Each character of the beat, and the prompt that draws it by itself."""
+    """Each character of the beat of whom something may be said, and the prompt that draws it by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,9 @@ class StoryPrompts:
             phrases = phrases_of(scene, self.wardrobe, self.frame.family)
             positive = self._written(scene, phrases)
             negative = negative_for(scene.analysis, self.frame.family, self.minor, positive, avoid)
-            alone = tuple((one, self._alone(scene, number)) for number, (one, _) in enumerate(scene.who))
-            yield Drawn(positive, negative, count_tokens(positive, self.frame.family.encoder), alone)
+            alone = ((one, self._alone(scene, number)) for number, (one, _) in enumerate(scene.who))
+            shown = tuple((one, prompt) for one, prompt in alone if prompt)
+            yield Drawn(positive, negative, count_tokens(positive, self.frame.family.encoder), shown)
 
     def shortened(self) -> list[Character]:
         """The characters of whom the budget holds less than was found."""

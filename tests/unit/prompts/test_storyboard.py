@@ -82,7 +82,11 @@ def test_any_story(story: Story, family: str, options: RenderOptions) -> None:
         for phrase in prompts.wardrobe.look():
             assert phrase.text.casefold() in text.casefold()
         assert panel.tokens == count_tokens(panel.prompt, facts.encoder) <= panel.budget
-        assert len(panel.regions) == len(scene.who)
+        assert all(region.prompt for region in panel.regions)
+        silent = {one.id for one, outfit in scene.who if not prompts.wardrobe.alone(one, outfit)}
+        there = [one.id for one, _ in scene.who]
+        drawn = [region.id for region in panel.regions]
+        assert [letter for letter in there if letter in drawn] == drawn and set(there) - set(drawn) <= silent
         for prompt in (panel.prompt, *(region.prompt for region in panel.regions)):
             plain = "".join(part for part, _ in parse(prompt))
             assert {weight for _, weight in parse(prompt)} <= {1.0}
