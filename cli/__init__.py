@@ -1,4 +1,4 @@
-"""The command line: `img2prompt prompt`, `render`, `mix`, `text`, `story`, `look`, `doctor`.
+"""The command line: `img2prompt prompt`, `read`, `render`, `mix`, `text`, `story`, `look`, `doctor`.
 
 Results go to stdout, everything else to stderr. Exit code 0: done; 1: failed; 2: wrong use.
 """

@@ -40,6 +40,11 @@ def _named(row: object, name: str) -> tuple[str, ImageAnalysis]:
     if isinstance(row, dict) and "analysis" in row:
         document = row["analysis"]
         name = str(row.get("image", name))
+    if document is None and row is not None:
+        raise AnalysisError(
+            f"{name}: this prompt was read from the picture's file and nobody looked at the picture, so there is no "
+            "analysis; `img2prompt prompt --ignore-embedded --format json` writes one."
+        )
     try:
         return name, analysis_of(document)
     except AnalysisError as error:

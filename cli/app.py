@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from ..prompts.errors import AnalysisError, Img2PromptError, NothingToSay, PromptError
-from . import doctor, engine, look, mix, prompt, render, story, text
+from . import doctor, engine, look, mix, prompt, read, render, story, text
 from .console import say
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("prompt")(prompt.prompt)
+app.command("read")(read.read)
 app.command("text")(text.text)
 app.command("story")(story.story)
 app.command("render")(render.render)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,17 @@ def ask(engine: Engine, requests: Iterator[Request[Answer]], total: int) -> list
         )
 
 
-def analysis_requests(images: list[Path], **asked: Any) -> Iterator[Request[ImageAnalysis]]:
-    """One request per file, opened when its turn comes. Raises PictureError for a file that is no picture."""
+def analysis_requests(
+    images: Sequence[Path], known: Sequence[str] | None = None, **asked: Any
+) -> Iterator[Request[ImageAnalysis]]:
+    """One request per file, opened when its turn comes; `known` has the prompt that drew each.
+
+    Raises PictureError for a file that is no picture."""
     from ..engine.pictures import open_picture
     from ..prompts import analysis_request
 
-    for path in images:
-        yield analysis_request(open_picture(path), **asked)
+    for path, prompt in zip(images, known or [""] * len(images), strict=True):
+        yield analysis_request(open_picture(path), known=prompt, **asked)
 
 
 def chosen_engine() -> Engine:

@@ -41,7 +41,7 @@ def doctor(
 
     findings = [_python(), *_packages()]
     settings = Settings.load()
-    findings += [_gpu(), _vllm(settings), *_engine(settings, start=start)]
+    findings += [_ocr(), _gpu(), _vllm(settings), *_engine(settings, start=start)]
     if output is Format.json:
         put_json([asdict(finding) for finding in findings])
     else:
@@ -67,6 +67,15 @@ def _packages() -> list[Finding]:
     if missing:
         return [Finding("packages", "failed", f"{', '.join(missing)} missing; pip install -r requirements.txt")]
     return [Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in found.items()))]
+
+
+def _ocr() -> Finding:
+    from ..engine.ocr import INSTALL, installed_reader
+
+    reader = installed_reader()
+    if reader is None:
+        return Finding("OCR", "missing", f"`{INSTALL}` lets the sketch engine read the writing in pictures")
+    return Finding("OCR", "ok", f"rapidocr {reader.release}: the sketch engine reads the writing in pictures")
 
 
 def _gpu() -> Finding:

@@ -73,8 +73,8 @@ def render(
 
 
 def _row(name: str, family: str, found: Prompt, analysis: ImageAnalysis) -> dict[str, object]:
-    """What `--format json` tells of one prompt: the keys of `img2prompt prompt` less the engine, so `image` is the
-    picture's file or, where the analysis does not tell it, the analysis's."""
+    """What `--format json` tells of one prompt: the keys of `img2prompt prompt` less those that say who answered, so
+    `image` is the picture's file or, where the analysis does not tell it, the analysis's."""
     return {
         "image": name,
         "family": family,

@@ -18,6 +18,7 @@ succeed a little later without the user changing anything.
         ├── AnswerCutOff    the answer did not end, twice: cut off, looping, or aborted
         ├── BadAnswer       the answer is not the JSON that was asked for
         │   └── Contradiction   it is that JSON, and contradicts itself, twice
+        ├── OcrFailed       writing in a picture could not be read
         ├── CacheError      the answers kept on disk cannot be read or written
         └── SettingsError   a setting has a value that cannot be used
 """
@@ -91,6 +92,10 @@ class BadAnswer(EngineError):
 
 class Contradiction(BadAnswer):
     """The answer keeps to the schema and contradicts itself, twice."""
+
+
+class OcrFailed(EngineError):
+    """rapidocr is installed, and does not load or work."""
 
 
 class CacheError(EngineError):

@@ -75,9 +75,15 @@ def encode(picture: Image.Image, max_pixels: int) -> EncodedPicture:
     Transparency becomes white, EXIF orientation is applied, metadata is left out. Raises PictureError.
     """
     _check_size(picture)
+    return EncodedPicture(flat(picture, max_pixels))
+
+
+def flat(picture: Image.Image, max_pixels: int) -> Image.Image:
+    """`picture`, of any mode, in 8-bit RGB as it is seen: upright, on white, scaled down to `max_pixels`; the very same
+    where nothing had to be changed. Raises PictureError."""
     try:
         small = _fit(_eight_bit(picture), max_pixels)
-        return EncodedPicture(_on_white(_upright(small, picture)))
+        return _on_white(_upright(small, picture))
     except UNREADABLE as error:
         raise PictureError(
             f"The picture (mode {picture.mode}) cannot be decoded ({error}); save it again as PNG."

@@ -69,17 +69,13 @@ def _begin(settings: Settings | None) -> None:
 
 def sketch_engine() -> Engine:
     """An engine that needs no model and sees no subjects; whoever uses it says so."""
-    from .sketch import SketchBackend
-
-    return Engine(SketchBackend(), Settings.load())
+    return Engine(_sketch(), Settings.load())
 
 
 def choose_backend(settings: Settings) -> Backend:
     """What answers with these settings. Raises NoEngine or SettingsError."""
     if settings.engine == "sketch":
-        from .sketch import SketchBackend
-
-        return SketchBackend()
+        return _sketch()
     if settings.engine == "endpoint" or (settings.engine == "auto" and settings.endpoint):
         return _endpoint(settings)
     if settings.engine == "managed" or _can_manage(settings):
@@ -90,6 +86,13 @@ def choose_backend(settings: Settings) -> Backend:
         "No engine is set up; run `img2prompt engine install` on Linux with an NVIDIA GPU, or set IMG2PROMPT_ENDPOINT "
         "to the URL of a server with a vision model, or IMG2PROMPT_ENGINE=sketch for colours and light without a model."
     )
+
+
+def _sketch() -> Backend:
+    from .ocr import installed_reader
+    from .sketch import SketchBackend
+
+    return SketchBackend(installed_reader())
 
 
 def _endpoint(settings: Settings) -> Backend:

@@ -1,4 +1,5 @@
-"""The engine without a model: an analysis made of what pixels reliably tell (`prompts.look`), and of nothing else.
+"""The engine without a model: an analysis made of what pixels reliably tell (`prompts.look`), of the writing that a
+reader finds where one is installed (`ocr`), and of nothing else.
 
 It never names a subject, a place or a medium, and it is only ever chosen by name. That it is a sketch is said in its
 status, never in a prompt.
@@ -7,6 +8,7 @@ status, never in a prompt.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -15,10 +17,13 @@ from ..prompts.analysis import Color, ImageAnalysis
 from ..prompts.request import Answer, Request
 from .backend import Report, Status
 from .errors import Refused
+from .ocr import INSTALL
 from .room import Room
 
 if TYPE_CHECKING:
+    from ..prompts.analysis import VisibleText
     from ..prompts.look import Look
+    from .ocr import TextReader
 
 MAIN_COLOR_SHARE = 0.1
 """The caption calls a picture "mostly" of the colours that cover at least this much of it."""
@@ -27,13 +32,16 @@ PALETTE_SIZE = 5  # as in ImageAnalysis
 
 
 class SketchBackend:
-    """Answers requests for one picture's ImageAnalysis by measuring it, in about 0.1 s a picture."""
+    """Answers requests for one picture's ImageAnalysis by measuring it, in about 0.1 s a picture; to read the writing
+    in it takes a second or more."""
 
     name = "sketch"
     gpu_bytes = 0
 
-    def __init__(self) -> None:
+    def __init__(self, reader: TextReader | None = None) -> None:
+        """`reader` reads the writing in pictures; None: no writing is reported."""
         self.room = Room()
+        self._reader = reader
 
     async def ready(self, report: Report) -> None:
         """Nothing needs to start."""
@@ -42,29 +50,37 @@ class SketchBackend:
         """There is no model to wake."""
 
     async def answer(self, request: Request[Answer], report: Report) -> Answer:
-        """Measure the request's picture; its instruction and sampling change nothing. Raises Refused, PictureError."""
+        """Measure the request's picture; its instruction and sampling change nothing.
+
+        Raises Refused, PictureError, and OcrFailed where the reader does not work."""
         if request.answer is not ImageAnalysis or len(request.pictures) != 1:
             raise Refused(_refusal(request.answer))
         from ..prompts.look import measure
 
-        look = await asyncio.to_thread(measure, request.pictures[0])
-        return request.answer.model_validate(sketch(look))
+        (picture,) = request.pictures
+        look = await asyncio.to_thread(measure, picture)
+        texts = await asyncio.to_thread(self._reader.read, picture) if self._reader else ()
+        return request.answer.model_validate(sketch(look, texts))
 
     def pixels_each(self, request: Request[Any]) -> int:
         """All that they have: no model's context must hold them."""
         return max((picture.width * picture.height for picture in request.pictures), default=0)
 
     def identity(self) -> str:
-        """The sketch's own version: raised when its words change."""
-        return "sketch 1"
+        """The sketch's own version, raised when its words change, and the reader's."""
+        return f"sketch 1, {self._reader.identity}" if self._reader else "sketch 1"
 
     def status(self) -> Status:
         """Always ready; the detail says what it cannot do."""
+        if self._reader:
+            does = "names colours, darkness and symmetry, reads writing, and sees no subjects"
+        else:
+            does = f"names colours, darkness and symmetry, and sees no subjects; `{INSTALL}` lets it read writing"
         return Status(
             engine=self.name,
             model="",
             endpoint="",
-            detail="The sketch engine uses no model: it names colours, darkness and symmetry, and sees no subjects; "
+            detail=f"The sketch engine uses no model: it {does}; "
             "set IMG2PROMPT_ENDPOINT, or IMG2PROMPT_MODEL with vLLM, for a full analysis.",
         )
 
@@ -90,8 +106,9 @@ def _refusal(answer: type[BaseModel]) -> str:
     )
 
 
-def sketch(look: Look) -> ImageAnalysis:
-    """The analysis that a Look supports; each field that pixels do not tell says "nothing" in the schema's own word."""
+def sketch(look: Look, texts: Sequence[VisibleText] = ()) -> ImageAnalysis:
+    """The analysis that a Look and the writing that was read support; each field that pixels do not tell says "nothing"
+    in the schema's own word."""
     return ImageAnalysis.model_validate(
         {
             "caption": _caption(look),
@@ -117,7 +134,7 @@ def sketch(look: Look) -> ImageAnalysis:
                 "era": "unknown",
                 "confidence": "low",
             },
-            "visible_text": [],
+            "visible_text": list(texts),
             "flaws": {"items": []},
             "rating": "general",
             "tags": _tags(look),

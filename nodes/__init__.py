@@ -15,11 +15,13 @@ class Img2PromptExtension(ComfyExtension):
         from .mix_prompt import MixPrompt
         from .multi_image_story import MultiImageStory
         from .prompt_engine import PromptEngine
+        from .read_prompt import ReadPrompt
         from .release_prompt_engine import ReleasePromptEngine
         from .render_prompt import RenderPrompt
+        from .save_prompt import SavePrompt
 
         routes.add()
         return [
             *(ImageToPrompt, ImageToText, RenderPrompt, MixPrompt, MultiImageStory),
-            *(PromptEngine, ReleasePromptEngine),
+            *(ReadPrompt, SavePrompt, PromptEngine, ReleasePromptEngine),
         ]

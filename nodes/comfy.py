@@ -1,8 +1,8 @@
 """The ComfyUI API shim: the only file that imports ComfyUI.
 
-It knows the V3 node API, the progress bar, how ComfyUI's Cancel reaches a node, its memory manager and its HTTP server.
-It knows nothing of prompts or engines. Everything but the node API is imported on first use, so that node schemas can
-be built without a server.
+It knows the V3 node API, the progress bar, how ComfyUI's Cancel reaches a node, its folders of pictures, its memory
+manager and its HTTP server. It knows nothing of prompts or engines. Everything but the node API is imported on first
+use, so that node schemas can be built without a server.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import os
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 from comfy_api.latest import ComfyAPI, ComfyExtension, io
@@ -27,8 +30,14 @@ __all__ = [
     "free_vram",
     "gpu",
     "in_thread",
+    "input_pictures",
     "io",
+    "load_image",
     "load_models_gpu",
+    "metadata_disabled",
+    "output_path",
+    "picture_path",
+    "save_place",
     "schema",
     "serve",
     "stop_if_interrupted",
@@ -167,6 +176,59 @@ async def _show(progress: Progress, now: tuple[int, str], before: tuple[int, str
         from server import PromptServer
 
         PromptServer.instance.send_progress_text(text, progress.node_id)
+
+
+def input_pictures() -> list[str]:
+    """The pictures of ComfyUI's input folder, as its own Load Image lists them."""
+    import folder_paths
+
+    with os.scandir(folder_paths.get_input_directory()) as entries:
+        files = [entry.name for entry in entries if entry.is_file()]
+    return sorted(folder_paths.filter_files_content_types(files, ["image"]))
+
+
+def picture_path(name: str) -> Path | None:
+    """The file that a name such as "a.png", "folder/a.png" or "a.png [output]" stands for, there or not; None where it
+    leads out of its folder."""
+    import folder_paths
+
+    bare, folder = folder_paths.annotated_filepath(name)
+    return _within(folder or folder_paths.get_input_directory(), bare)
+
+
+def output_path(prefix: str) -> Path | None:
+    """Where pictures of that file name prefix are saved, without their number; None outside of the output folder."""
+    import folder_paths
+
+    return _within(folder_paths.get_output_directory(), prefix)
+
+
+def _within(folder: str, name: str) -> Path | None:
+    """By the names alone, as ComfyUI checks them: a link in the folder may lead elsewhere, its owner put it there."""
+    path = Path(os.path.abspath(os.path.join(folder, name)))
+    return path if path.is_relative_to(os.path.abspath(folder)) else None
+
+
+def load_image(name: str) -> tuple[Any, Any]:
+    """The IMAGE and MASK that ComfyUI's own Load Image makes of a file, named as in `picture_path`."""
+    image, mask = import_module("nodes").LoadImage().load_image(name)  # ComfyUI's nodes, not this folder
+    return image, mask
+
+
+def save_place(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
+    """Where ComfyUI's own Save Image would save: folder, file name before its number, number, subfolder for the UI."""
+    import folder_paths
+
+    output = folder_paths.get_output_directory()
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(prefix, output, width, height)
+    return Path(folder), name, number, subfolder
+
+
+def metadata_disabled() -> bool:
+    """Whether ComfyUI was started with --disable-metadata."""
+    from comfy.cli_args import args
+
+    return bool(args.disable_metadata)
 
 
 def gpu() -> Any | None:

@@ -41,6 +41,7 @@ class ImageToPrompt(io.ComfyNode):
                 inputs.unknown_tags(),
                 inputs.closed_vocabulary(),
                 inputs.engine(),
+                inputs.known_prompt(),
             ],
             outputs=[
                 io.String.Output(
@@ -109,6 +110,7 @@ class ImageToPrompt(io.ComfyNode):
         unknown_tags: str,
         closed_vocabulary: bool,
         engine: ChosenEngine = OF_THE_SETTINGS,
+        known_prompt: str = "",
     ) -> io.NodeOutput:
         """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
         from ..prompts import RenderOptions, analysis_request, load_family, render_all
@@ -126,15 +128,28 @@ class ImageToPrompt(io.ComfyNode):
                 extra=extra_instruction,
                 seed=seed & inputs.MAX_SEED,
                 closed_vocabulary=closed_vocabulary and load_family(family).vocabulary == "danbooru",
+                known=known_prompt,
             )
             for picture in to_pictures(image, asked.settings.max_pixels)
         )
         analyses = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
-        return _output(render_all(analyses, names, family, options), analyses)
+        prompts = render_all(analyses, names, family, options, known=known_prompt)
+        return _output(prompts, analyses, _note(known_prompt, look_at))
 
 
-def _output(prompts: list[Prompt], analyses: list[ImageAnalysis]) -> io.NodeOutput:
+def _note(known_prompt: str, look_at: str) -> list[str]:
+    """What the node says of the known prompt; nothing where there is none."""
+    from ..prompts.recover.values import as_text
+
+    if not as_text(known_prompt):
+        return []
+    if look_at == inputs.LOOK_AT[0]:
+        return ["The known prompt was used instead of the model's words."]
+    return [f"The known prompt was told to the model, which wrote what it says of the {look_at}."]
+
+
+def _output(prompts: list[Prompt], analyses: list[ImageAnalysis], note: list[str]) -> io.NodeOutput:
     """The five lists, and the prompts for the node's own display."""
     return io.NodeOutput(
         [prompt.positive for prompt in prompts],
@@ -146,5 +161,6 @@ def _output(prompts: list[Prompt], analyses: list[ImageAnalysis]) -> io.NodeOutp
             "text": [prompt.positive for prompt in prompts],
             "negative": [prompt.negative for prompt in prompts],
             "art_style": [prompt.style for prompt in prompts],
+            "note": note,
         },
     )

@@ -161,6 +161,17 @@ def engine() -> Any:
     )
 
 
+def known_prompt() -> io.String.Input:
+    """The prompt that made the picture. Last of a node's inputs, for the same reason."""
+    return io.String.Input(
+        "known_prompt",
+        optional=True,
+        force_input=True,
+        tooltip="The prompt that made the picture, if you know it: from Read Prompt, or your own words. It is trusted "
+        "over the model, and counts for every picture of a batch. Empty: as if nothing were connected.",
+    )
+
+
 def only(name: str, values: Sequence[Value]) -> Value:
     """The value of one input of a node that takes every input as a list. Raises PromptError where several came, or
     none."""

@@ -1,13 +1,14 @@
 """What a prompt is: the request, the analysis, and the deterministic way from one to the other. No ComfyUI, no network.
 
-Names are loaded on first use, so that importing this package costs nothing; `render` and `mix` are not, since a module
-has the same name and would take its place, but those modules are light.
+Names are loaded on first use, so that importing this package costs nothing; `render`, `mix` and `recover` are not: a
+module has the same name and would take its place, but those modules are light.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .mix import Recipe, mix
+from .recover import recover
 from .render import Prompt, render, render_all
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         PictureError,
         PresetError,
         PromptError,
+        RecoverError,
         UnknownFamily,
         VocabularyFileError,
     )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from .options import LookAt, RenderOptions
     from .presets import Preset, load_preset, preset_names
     from .questions import analysis_request, check_story, story_request
+    from .recover.recovered import CharacterPrompt, Lora, NodeRef, Parameters, Recovered, RecoveredPrompt
     from .request import Request, Sampling
     from .story import Story
     from .storyboard import Panel, Region, Storyboard, check_story_options, render_story
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalysisError",
+    "CharacterPrompt",
     "Family",
     "FamilyFileError",
     "ImageAnalysis",
@@ -46,14 +50,20 @@ __all__ = [
     "Img2PromptError",
     "Look",
     "LookAt",
+    "Lora",
+    "NodeRef",
     "NothingToSay",
     "Panel",
+    "Parameters",
     "PictureError",
     "Preset",
     "PresetError",
     "Prompt",
     "PromptError",
     "Recipe",
+    "RecoverError",
+    "Recovered",
+    "RecoveredPrompt",
     "Region",
     "RenderOptions",
     "Request",
@@ -78,6 +88,7 @@ __all__ = [
     "parse",
     "preset_names",
     "read_analysis",
+    "recover",
     "render",
     "render_all",
     "render_story",
@@ -93,7 +104,7 @@ _HOME = {
     "analysis_text": ("read_analysis",),
     "errors": (
         *("AnalysisError", "FamilyFileError", "Img2PromptError", "NothingToSay", "PictureError", "PresetError"),
-        *("PromptError", "UnknownFamily", "VocabularyFileError"),
+        *("PromptError", "RecoverError", "UnknownFamily", "VocabularyFileError"),
     ),
     "catalogue": ("family_names", "user_folder"),
     "families": ("Family", "load_family"),
@@ -101,6 +112,7 @@ _HOME = {
     "options": ("LookAt", "RenderOptions"),
     "presets": ("Preset", "load_preset", "preset_names"),
     "questions": ("analysis_request", "check_story", "story_request"),
+    "recover.recovered": ("CharacterPrompt", "Lora", "NodeRef", "Parameters", "Recovered", "RecoveredPrompt"),
     "request": ("Request", "Sampling"),
     "story": ("Story",),
     "storyboard": ("Panel", "Region", "Storyboard", "check_story_options", "render_story"),

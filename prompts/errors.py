@@ -5,6 +5,7 @@ a prompt.
 
     Img2PromptError
     ├── PictureError        a picture that cannot be looked at (empty, unreadable, NaN, too long and thin)
+    ├── RecoverError        a file whose own prompt cannot be read
     ├── PromptError         what was asked of the renderer cannot be done
     │   ├── NothingToSay    the picture shows nothing of what was asked for
     │   ├── AnalysisError   a text that is to be an analysis is none, or is one of another version
@@ -22,6 +23,10 @@ class Img2PromptError(Exception):
 
 class PictureError(Img2PromptError):
     """A picture that cannot be looked at."""
+
+
+class RecoverError(Img2PromptError):
+    """A file whose own prompt cannot be read: it cannot be opened, is no picture that can carry one, or is damaged."""
 
 
 class PromptError(Img2PromptError):

@@ -36,7 +36,7 @@ class Prompt:
     tokens: int
     """Tokens of the positive prompt, by the family's encoder."""
     budget: int
-    """The most that `tokens` could have been."""
+    """The most that `tokens` could have been, unless the prompt was known: that is never cut."""
 
 
 _DEFAULTS = RenderOptions()
@@ -44,24 +44,30 @@ _ANIMALS = re.compile(r"\b(?:anthro\w*|furry|feral|kemono|animal focus)\b")
 """What tells of animals in a prompt."""
 
 
-def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions = _DEFAULTS) -> Prompt:
+def render(
+    analysis: ImageAnalysis, family: str | Family, options: RenderOptions = _DEFAULTS, known: str = ""
+) -> Prompt:
     """The prompt for one analysis.
 
+    `known` is the prompt that drew the picture, as written, "" where that is not known: when looking at everything it
+    is what comes out, after the user's prefix; the other aspects cannot be told apart in it and come of the analysis.
     A child or teenager in the picture makes it fit for all ages: rating general, no adult wording.
     Raises UnknownFamily or FamilyFileError; PromptError for options that cannot be used (see `RenderOptions.check`),
-    when the analysis tells nothing of what is looked at, or when none of it fits the budget.
+    when the analysis tells nothing of what is looked at, when none of it fits the budget, or for adult wording that is
+    known or the user's own where a child is in the picture.
     """
     from .families import load_family
     from .found import found
     from .frame import Frame
     from .keep import Keep
+    from .known import around, as_known, told
     from .minors import says_minor, shows_minor
     from .style_text import style_text
     from .tokens import count_tokens
 
-    family = load_family(family)
+    family, known = load_family(family), as_known(known)
     frame = Frame.of(family, options)
-    minor = shows_minor(analysis, options.prefix)
+    minor = shows_minor(analysis, options.prefix, known)
     keep = Keep.of(options.leave_out, minor)
     phrases = found(analysis, family, options, keep)
     # by a tag that the user's vocabulary has; writing seen in the picture describes nobody
@@ -70,7 +76,11 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
         phrases = found(analysis, family, options, keep)
     if minor:
         check_words(options.prefix, family)
-    positive = _positive(analysis, phrases, frame, options, keep)
+    known_text = told(known, options, minor)
+    if known and options.look_at == "everything":
+        positive = around(known_text, frame)
+    else:
+        positive = _positive(analysis, phrases, frame, options, keep)
     readable = Keep.of((), minor)
     return Prompt(
         positive=positive,
@@ -83,13 +93,18 @@ def render(analysis: ImageAnalysis, family: str | Family, options: RenderOptions
 
 
 def render_all(
-    analyses: Sequence[ImageAnalysis], names: Sequence[str], family: str | Family, options: RenderOptions = _DEFAULTS
+    analyses: Sequence[ImageAnalysis],
+    names: Sequence[str],
+    family: str | Family,
+    options: RenderOptions = _DEFAULTS,
+    known: str = "",
 ) -> list[Prompt]:
-    """The prompt for each analysis. Raises as `render`, with the picture's name before what concerns that one alone."""
+    """The prompt for each analysis; `known` is that of them all. Raises as `render`, with the picture's name before
+    what concerns that one alone."""
     prompts = []
     for name, analysis in zip(names, analyses, strict=True):
         try:
-            prompts.append(render(analysis, family, options))
+            prompts.append(render(analysis, family, options, known))
         except NothingToSay as error:
             raise NothingToSay(f"{name}: {error}") from error
     return prompts
@@ -142,9 +157,11 @@ def _caption(analysis: ImageAnalysis, keep: Keep) -> str:
     return caption if keep.allows(caption) else " ".join(caption_sentences(analysis.caption, keep))
 
 
-def negative_for(analysis: ImageAnalysis, family: Family, minor: bool, positive: str, avoid: Sequence[str] = ()) -> str:
-    """The family's negative prompt, the flaws that were seen and what else to avoid (cleaned phrases), less what the
-    prompt itself asks for."""
+def negative_for(
+    analysis: ImageAnalysis | None, family: Family, minor: bool, positive: str, avoid: Sequence[str] = ()
+) -> str:
+    """The family's negative prompt, the flaws that were seen (None: nobody looked) and what else to avoid (cleaned
+    phrases), less what the prompt itself asks for."""
     from . import booru_wording, wording
     from .phrases import key_of
     from .syntax import escape
@@ -152,11 +169,12 @@ def negative_for(analysis: ImageAnalysis, family: Family, minor: bool, positive:
     if not family.negative:
         return ""
     wanted = {key_of(part) for part in positive.split(",")}
-    if not minor and analysis.rating in ("questionable", "explicit"):
+    if not minor and analysis and analysis.rating in ("questionable", "explicit"):
         wanted.add("nsfw")
     names = booru_wording.FLAWS if family.vocabulary == "danbooru" else wording.FLAWS
-    flaws = [names.get(flaw, flaw) for flaw in analysis.flaws.items]
-    animals = any(subject.kind in ("animal", "creature") for subject in analysis.subjects) or _ANIMALS.search(positive)
+    flaws = [names.get(flaw, flaw) for flaw in analysis.flaws.items] if analysis else []
+    subjects = analysis.subjects if analysis else ()
+    animals = any(subject.kind in ("animal", "creature") for subject in subjects) or _ANIMALS.search(positive)
     own = [*family.negative, *([] if animals else family.negative_without_animals)]
     words = {key_of(word): word for word in (*(["nsfw"] if minor else []), *own, *map(escape, [*flaws, *avoid]))}
     return ", ".join(word for key, word in words.items() if key not in wanted)

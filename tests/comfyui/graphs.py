@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "unknown_tags": "keep",
     "closed_vocabulary": False,
 }
+READ = "Img2Prompt_ReadPrompt"
+SAVE = "Img2Prompt_SavePrompt"
 STORY = "Img2Prompt_MultiImageStory"
 STORY_DEFAULTS: dict[str, Any] = {
     "family": "sdxl",
@@ -75,6 +77,16 @@ def describe(*files: str, **inputs: Any) -> Graph:
 def story(**inputs: Any) -> dict[str, Any]:
     """Multi-Image Story with its defaults; the pictures are among `inputs`, links such as images=["1", 0]."""
     return {"class_type": STORY, "inputs": {**STORY_DEFAULTS, **inputs}}
+
+
+def read_prompt(file: str, write_as: str = "as written") -> dict[str, Any]:
+    """Read Prompt on a file of the input folder, or of another, as "a.png [output]"."""
+    return {"class_type": READ, "inputs": {"image": file, "write_as": write_as}}
+
+
+def save_prompt(images: list[Any], prefix: str, **inputs: Any) -> dict[str, Any]:
+    """Save Prompt on the pictures at the link `images`."""
+    return {"class_type": SAVE, "inputs": {"images": images, "filename_prefix": prefix, **inputs}}
 
 
 def paint(positive: object, negative: object) -> Graph:

@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"pydantic", "pydantic_core", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
     "engine": STANDARD
     | {".prompts", "pydantic", "pydantic_core", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2"}
-    | {"numpy"},
+    | {"numpy", "rapidocr"},
     "nodes": STANDARD | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "nodes/comfy.py": STANDARD | COMFYUI | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "cli": STANDARD | {".prompts", ".engine", "PIL", "typer", "rich"},

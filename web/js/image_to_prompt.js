@@ -8,15 +8,22 @@ const NODES = {
   Img2Prompt_ImageToText: "text",
   Img2Prompt_MixPrompt: "prompt",
   Img2Prompt_MultiImageStory: "story",
+  Img2Prompt_ReadPrompt: "found prompt",
   Img2Prompt_RenderPrompt: "prompt",
+  Img2Prompt_SavePrompt: "saved prompt",
 };
 const WIDGET = "shown_prompt";
 /** The least height of what is long to read: in pixels, and for Nodes 2.0 in rows of text. */
-const TALL = { story: { pixels: 220, rows: 12 } };
+const TALL = {
+  story: { pixels: 220, rows: 12 },
+  "found prompt": { pixels: 150, rows: 9 },
+  "saved prompt": { pixels: 110, rows: 7 },
+};
 
-/** One picture: its text. Several: numbered, so that they can be told apart. */
-function asText(texts) {
-  return texts.length === 1 ? texts[0] : texts.map((text, i) => `${i + 1}. ${text}`).join("\n\n");
+/** One picture: its text. Several: numbered, so that they can be told apart. Last the notes, each once. */
+function asText(texts, notes = []) {
+  const shown = texts.length === 1 ? texts : texts.map((text, i) => `${i + 1}. ${text}`);
+  return [...shown, ...new Set(notes.map((note) => `(${note})`))].join("\n\n");
 }
 
 function addWidget(node, written) {
@@ -40,6 +47,14 @@ function keepSeed(node) {
   if (control) control.value = "fixed";
 }
 
+/** Nodes 2.0 shows what a run gave in the place of the chosen file's picture; the front end's own callback of the file's
+ * widget shows that again. */
+function keepPicture(node) {
+  if (!node.widgets?.some((w) => w.name === "upload")) return;
+  const file = node.widgets.find((w) => w.name === "image");
+  file?.callback?.(file.value);
+}
+
 app.registerExtension({
   name: "img2prompt.shown_text",
   async beforeRegisterNodeDef(nodeType, nodeData) {
@@ -55,7 +70,8 @@ app.registerExtension({
     nodeType.prototype.onExecuted = function (message) {
       onExecuted?.call(this, message);
       const widget = this.widgets?.find((w) => w.name === WIDGET);
-      if (widget && message?.text) widget.value = asText(message.text);
+      if (widget && message?.text) widget.value = asText(message.text, message.note);
+      keepPicture(this);
     };
   },
 });

@@ -28,8 +28,9 @@ def test_json_tells_everything(img2prompt: Img2Prompt, endpoint, seen: dict[str,
     (row,) = json.loads(ended.out)
     assert row.keys() == {
         *("image", "family", "engine", "prompt", "negative", "art_style", "caption", "tokens", "token_budget"),
-        "analysis",
+        *("analysis", "source", "recovered"),
     }
+    assert (row["source"], row["recovered"]) == ("model", None)
     assert (row["image"], row["family"], row["engine"]) == (str(seen["red"]), "flux1", "endpoint")
     assert "red center" in ImageAnalysis.model_validate(row["analysis"]).caption
     assert 0 < row["tokens"] <= row["token_budget"]
@@ -110,6 +111,7 @@ def test_doctor_times_a_round_trip(img2prompt: Img2Prompt, endpoint: SeeingServe
     ended = img2prompt("doctor", "--format", "json")
     assert ended.code == 0
     found = findings(ended)
+    assert found["OCR"]["verdict"] in ("ok", "missing") and "rapidocr" in found["OCR"]["detail"]
     assert found["packages"]["verdict"] == "ok" and "openai" in found["packages"]["detail"]
     assert "seeing-model" in found["engine"]["detail"]
     assert "red center on a white border" in found["round trip"]["detail"]
