@@ -92,6 +92,41 @@ def test_what_a_file_carries_comes_out(comfyui: ComfyServer, name: str, content:
         }
         == told
     )
+    (text,) = outcome.outputs["read"]["text"]
+    assert text.startswith(f"{FOX}\n\nNegative: blurry, (hands)\n\nAUTOMATIC1111, ")
+    assert "seed 42, steps 20, sampler Euler a, cfg 7, size 64 x 48, LoRA snow_v2 at 0.8" in text
+
+
+def test_words_only_leaves_nothing_that_acts(comfyui: ComfyServer) -> None:
+    file = comfyui.upload_image("a1111.png", png({"parameters": A1111}, kind="iTXt"))
+    found, _ = read(comfyui, file, "words only")
+    assert found[:2] == ["a red fox, deep snow, 雪", "blurry, hands"]
+
+
+def test_a_picture_that_comfyui_saved_tells_what_was_typed(comfyui: ComfyServer) -> None:
+    (drawn,) = saved(comfyui, comfyui.run(paint(LIGHTHOUSE, FOG)), "save")
+    for file in (f"{drawn.name} [output]", comfyui.upload_image("drawn.png", drawn.read_bytes())):
+        found, outcome = read(comfyui, file)
+        positive, negative, parameters, generator, is_found = found
+        assert (positive, negative, generator, is_found) == (LIGHTHOUSE, FOG, "ComfyUI", "True")
+        told = json.loads(parameters)
+        assert (told["seed"], told["steps"], told["sampler"], told["checkpoint"]) == (1, 2, "euler", CHECKPOINT)
+        assert "Prompt from CLIPTextEncode (node positive)" in outcome.outputs["read"]["text"][0]
+        assert "Negative from CLIPTextEncode (node negative)" in outcome.outputs["read"]["text"][0]
+
+
+@pytest.mark.parametrize("write_as", ["as written", "words only"])
+def test_a_picture_without_a_prompt_is_normal(comfyui: ComfyServer, write_as: str) -> None:
+    found, outcome = read(comfyui, comfyui.upload_image("plain.png", draw("blue")), write_as)
+    assert found == ["", "", "{}", "", "False"]
+    assert outcome.outputs["read"]["text"] == ["The file carries no prompt."]
+
+
+def test_a_picture_too_large_to_be_searched_is_normal_too(comfyui: ComfyServer) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4000, 3000), "navy").save(buffer, "WEBP", lossless=True, quality=0, method=0)
+    found, outcome = read(comfyui, comfyui.upload_image("large.webp", buffer.getvalue()))
+    assert found == ["", "", "{}", "", "False"]
     assert outcome.outputs["read"]["text"] == ["The file carries no prompt."]
 
 
