@@ -66,6 +66,8 @@ bench:
 	$(ENVIRONMENTS) comfyui vllm
 	$(BIN)/python -P benchmarks/run.py
 	$(BIN)/python -P benchmarks/engine.py
+	$(BIN)/python -P benchmarks/recover.py
+	$(BIN)/python -P benchmarks/fuzz_recover.py
 
 clean:
 	rm -rf .environments .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -145,8 +145,8 @@ def _note(known_prompt: str, look_at: str) -> list[str]:
     if not as_text(known_prompt):
         return []
     if look_at == inputs.LOOK_AT[0]:
-        return ["The known prompt was used instead of the model's words."]
-    return [f"The known prompt was told to the model, which wrote what it says of the {look_at}."]
+        return ["The known prompt was used, not the model's words."]
+    return ["The model was told the known prompt, and wrote this."]
 
 
 def _output(prompts: list[Prompt], analyses: list[ImageAnalysis], note: list[str]) -> io.NodeOutput:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..prompts.errors import RecoverError
@@ -36,7 +37,8 @@ class ReadPrompt(io.ComfyNode):
                     options=input_pictures(),
                     upload=io.UploadType.image,
                     image_folder=io.FolderType.input,
-                    tooltip="The file itself, as the program wrote it: a copy or a screenshot carries no prompt.",
+                    tooltip="The file itself, as the program saved it. Screenshots, and pictures copied out of a page, "
+                    "have often lost their prompt.",
                 ),
                 io.Combo.Input(
                     "write_as",
@@ -69,9 +71,10 @@ class ReadPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, image: str | None = None, write_as: str | None = None) -> bool | str:
-        """Whether there is such a file, and such a word: ComfyUI does not check a V3 combo's value."""
-        return _bad_file(image) or _bad_word(write_as) or True
+    def validate_inputs(cls, image: str | None = None) -> bool | str:
+        """Whether there is such a file: ComfyUI does not check a V3 combo's value. It would say of each input that is
+        named here what is wrong with one, so `write_as` is checked when it runs."""
+        return _bad_file(image) or True
 
     @classmethod
     def fingerprint_inputs(cls, image: str | None = None, **_: object) -> str | float:
@@ -86,13 +89,11 @@ class ReadPrompt(io.ComfyNode):
     @classmethod
     def execute(cls, image: str, write_as: str = AS_WRITTEN) -> io.NodeOutput:
         """Read and load it. Raises RecoverError; a file without a prompt is no error."""
-        from ..prompts import recover
-
         if bad := _bad_file(image) or _bad_word(write_as):
             raise RecoverError(bad)
         path = picture_path(image)
         assert path is not None
-        found = recover(path, stealth=True)
+        found = _read(path, image)
         picture, mask = load_image(image)
         positive, negative = _texts(found, write_as)
         generator = found.generator if found else ""
@@ -125,9 +126,21 @@ def _bad_file(name: str | None) -> str | None:
     return None
 
 
-def _bad_word(write_as: str | None) -> str | None:
+def _read(path: Path, name: str) -> Recovered | None:
+    """What the file says. Raises RecoverError with the name that the user chose: its path would show the server's
+    folders."""
+    from ..prompts import recover
+
+    try:
+        with path.open("rb") as file:
+            return recover(file, stealth=True)
+    except RecoverError as error:
+        raise RecoverError(f"{name}: {error}") from error
+
+
+def _bad_word(write_as: str) -> str | None:
     """Why that is no way to write a prompt, or None."""
-    if write_as is None or write_as in WRITE_AS:
+    if write_as in WRITE_AS:
         return None
     return f"write_as cannot be {write_as!r}; choose one of {', '.join(WRITE_AS)}."
 
@@ -157,9 +170,11 @@ def _told(found: Recovered | None, positive: str, negative: str) -> str:
         return NO_PROMPT
     first = found.prompts[0] if found.prompts else None
     parts = (
-        positive or NO_PROMPT,
+        "" if positive else NO_PROMPT,
+        _origin(found),  # before texts that may be long
+        positive,
         f"Negative: {negative}" if negative else "",
-        "\n".join(filter(None, (_origin(found), *(_nodes(first) if first else ()), _how(found.parameters)))),
+        "\n".join((*_how(found.parameters), *(_nodes(first) if first else ()))),
         *(_other(prompt) for prompt in found.prompts[1:]),
         *found.notes,
     )
@@ -183,8 +198,8 @@ def _names(nodes: Iterable[NodeRef]) -> str:
     return ", ".join(f"{node.title or node.type} (node {node.id})" for node in nodes)
 
 
-def _how(parameters: Parameters) -> str:
-    """What is asked for most, on one line; the output has all."""
+def _how(parameters: Parameters) -> list[str]:
+    """What is asked for most, in up to three lines; the output has all."""
     size = f"{parameters.width} x {parameters.height}" if parameters.width and parameters.height else ""
     known = {
         "seed": parameters.seed,
@@ -194,14 +209,15 @@ def _how(parameters: Parameters) -> str:
         "cfg": parameters.cfg_scale,
         "guidance": parameters.guidance,
         "size": size,
-        "model": parameters.checkpoint,
-        "LoRA": " + ".join(f"{lora.name} at {lora.weight:g}" for lora in parameters.loras),
     }
     told = {name: f"{value:g}" if isinstance(value, float) else value for name, value in known.items()}
-    return ", ".join(f"{name} {value}" for name, value in told.items() if value not in (None, ""))
+    numbers = ", ".join(f"{name} {value}" for name, value in told.items() if value not in (None, ""))
+    model = f"model {parameters.checkpoint}" if parameters.checkpoint else ""
+    loras = ", ".join(f"{lora.name} at {lora.weight:g}" for lora in parameters.loras)
+    return [line for line in (numbers, model, f"LoRA {loras}" if loras else "") if line]
 
 
 def _other(prompt: RecoveredPrompt) -> str:
     """A prompt that drew something before the final picture, or beside it."""
-    by = f" ({_names([prompt.sampler])})" if prompt.sampler else ""
+    by = f", of {_names([prompt.sampler])}" if prompt.sampler else ""
     return f"Another prompt in the file{by}: {prompt.positive}"

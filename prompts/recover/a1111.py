@@ -42,23 +42,24 @@ RAW_PROMPT, RAW_NEGATIVE, RAW_PARAMETERS = "Raw prompt", "Raw negative prompt", 
 
 
 def read(carried: Carried) -> Recovered | None:
-    """From the PNG text "parameters" any text that is not JSON; from the other places only what is certain."""
+    """From the PNG text "parameters" and from the pixels any text that is not JSON; from the other places only what is
+    certain."""
     for field in carried.fields:
-        sure = (field.place, field.key) == ("PNG text", "parameters")
+        sure = (field.place, field.key) == ("PNG text", "parameters") or field.place == "pixels"
         if (sure or _may_hold(field)) and (found := parse(field.text, sure=sure)):
             return replace(found, source=field.source)
     return None
 
 
 def _may_hold(field: Field) -> bool:
-    places = ("pixels", "JPEG comment", "EXIF")
+    places = ("JPEG comment", "EXIF")
     keys = ("exif:UserComment", "Comment", "Description", "parameters")
     return (field.place in places or field.key in keys) and not _JSON.match(field.text)
 
 
 def parse(text: str, *, sure: bool = True) -> Recovered | None:
     """What one text says; None for an empty one and for JSON, and unless it is `sure` by its place that it is A1111's,
-    for one that has neither parameters nor negative. `source` is left empty."""
+    for one that has neither a negative nor parameters that nothing else has. `source` is left empty."""
     parts = take_apart(text)
     if not text.strip() or (not parts.certain and (not sure or _JSON.match(text))):
         return None

@@ -30,7 +30,10 @@ KNOWN = frozenset(
     )
 )
 """Names, in lower case, that tell a line of parameters from a prompt with colons and commas."""
+_EVERYDAY = frozenset(("steps", "seed", "size", "model", "version", "scheduler"))
+"""Those of them that a photograph's description has, too: of a camera, a recipe, a walk."""
 _STEPS = re.compile(r"\s*Steps:\s*\d+\s*(?:,|$)")
+_RESOURCES = re.compile(r"\s*Civitai resources:\s*\[")
 _INLINE = re.compile(r"(?<=\s)Steps: \d+,")
 _NEGATIVE = re.compile(r"^[ \t]*Negative prompt:", re.MULTILINE)
 _TEMPLATE = re.compile(r"\n(Template|Negative Template):")
@@ -72,7 +75,13 @@ def take_apart(text: str) -> Parts:
     for name, value in zip(templates[::2], templates[1::2], strict=True):
         fields.setdefault(name, clean(value).strip())
     positive, negative = _divided(prompts, inline=start > 0 and text[start - 1] != "\n")
-    return Parts(positive, negative or "", fields, certain=start >= 0 or negative is not None)
+    return Parts(positive, negative or "", fields, certain=negative is not None or _is_telling(fields))
+
+
+def _is_telling(fields: dict[str, str]) -> bool:
+    """Whether no other text would have these names together."""
+    names = {name.lower() for name in fields} & KNOWN
+    return "civitai resources" in names or (len(names) >= 2 and (not names <= _EVERYDAY or {"steps", "seed"} <= names))
 
 
 def _parameters_start(text: str) -> int:
@@ -95,7 +104,7 @@ def _parameters_start(text: str) -> int:
 def is_parameters(line: str) -> bool:
     """Whether a line is one of parameters. A1111 takes any last line with three pairs for one; here the first and
     another of the names must be known too, since prompts have colons and commas."""
-    if _STEPS.match(line):
+    if _STEPS.match(line) or _RESOURCES.match(line):
         return True
     first = _NAME.match(line.lstrip())
     if not first or first[1].lower() not in KNOWN or line.count(":") < 3 or line.count(",") < 2:

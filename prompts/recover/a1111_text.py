@@ -27,7 +27,7 @@ Pairs = list[tuple[str, str]]
 
 def write(positive: str, negative: str, parameters: Parameters) -> str:
     """The text for the PNG text "parameters" or EXIF's UserComment. Control characters, which nothing would read back,
-    are left out, and line ends are written as "\\n"."""
+    are left out, and line ends are written as "\\n". LoRA tags in the prompt are read back as LoRAs, applied or not."""
     positive, negative = clean(positive), clean(negative)
     first, others = list(_standard(positive, parameters)), list(_others(parameters))
     read = parse(_form(positive, negative, [*first, *others]))
@@ -90,7 +90,7 @@ def _told_apart(read: Parameters, wanted: Parameters) -> str:
     found: dict[str, object] = {}
     for field in fields(Parameters):
         value = getattr(wanted, field.name)
-        if getattr(read, field.name) == value:
+        if getattr(read, field.name) == value or (field.name == "loras" and not value):
             continue
         if field.name == "loras":
             value = [[lora.name, lora.weight, lora.clip_weight] for lora in wanted.loras]

@@ -18,7 +18,7 @@ class Field:
     """The PNG keyword; the EXIF tag's name ("UserComment", "Make", "Model", "ImageDescription", "Software", …); for
     XMP the property as "exif:UserComment", "dc:description"; for pixels "alpha" or "rgb"; "" for a JPEG comment."""
     text: str
-    """Decoded, without NUL at its end; lone surrogates replaced."""
+    """Decoded, without byte order mark and NUL at its end; lone surrogates replaced."""
 
     @property
     def source(self) -> str:
@@ -30,7 +30,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """All of it, in the file's order."""
+    """All of it, in the file's order; a JPEG's EXIF, which may stand in several pieces, last."""
 
     kind: Kind
     width: int | None

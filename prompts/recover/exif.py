@@ -24,6 +24,7 @@ NAMES = {
     0x0131: "Software",
     0x013B: "Artist",
     0x8298: "Copyright",
+    0x927C: "MakerNote",
     0x9286: "UserComment",
     0x9C9B: "XPTitle",
     0x9C9C: "XPComment",
@@ -38,8 +39,10 @@ XP = range(0x9C9B, 0x9CA0)
 ASCII = 2
 UTF8 = 129
 """A type of Exif 3.0."""
-SIZES = {1: 1, ASCII: 1, 3: 2, 4: 4, 6: 1, 7: 1, UTF8: 1}
+SIZES = {1: 1, ASCII: 1, 3: 2, 4: 4, 6: 1, 7: 1, 13: 4, UTF8: 1}
 """Bytes of one value, by type."""
+ANY_TYPE = (EXIF_IFD, USER_COMMENT, *XP)
+"""Tags that are read whatever their type; the others are texts, or nothing that is read."""
 CODES = {b"UNICODE\0", b"ASCII\0\0\0", bytes(8)}
 LIKELY = re.compile(
     r"[\n\r\t -~]|(?P<other>[\u00a0-\u052f\u2010-\u203a\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uffee])"
@@ -65,18 +68,18 @@ def read_exif(source: Source, data: bytes) -> None:
     (first,) = struct.unpack_from(order + "I", data.ljust(8, b"\0"), 4)
     seen: set[int] = set()
     second = None
-    for tag, kind, value in _entries(source, data, first, order):
+    for tag, value in _entries(source, data, first, order):
         if tag == EXIF_IFD and len(value) == 4:
             (second,) = struct.unpack(order + "I", value)
         else:
-            _add(source, tag, kind, value, order, seen)
+            _add(source, tag, value, order, seen)
     if second is not None and second != first:
-        for tag, kind, value in _entries(source, data, second, order):
-            _add(source, tag, kind, value, order, seen)
+        for tag, value in _entries(source, data, second, order):
+            _add(source, tag, value, order, seen)
 
 
-def _entries(source: Source, data: bytes, at: int, order: str) -> Iterator[tuple[int, int, memoryview]]:
-    """Tag, type and value of what may be text, in one directory. Others are told as damaged only where they are."""
+def _entries(source: Source, data: bytes, at: int, order: str) -> Iterator[tuple[int, memoryview]]:
+    """Tag and value of what may be text, in one directory, and told where that is damaged; all else is stepped over."""
     if at + 2 > len(data):
         source.problem("The EXIF breaks off; the file was damaged.")
         return
@@ -87,7 +90,7 @@ def _entries(source: Source, data: bytes, at: int, order: str) -> Iterator[tuple
             source.problem("The EXIF breaks off; the file was damaged.")
             return
         tag, kind, values = struct.unpack_from(order + "HHI", data, place)
-        if tag not in NAMES and tag not in BASELINE and tag != EXIF_IFD:
+        if tag not in ANY_TYPE and (kind not in (ASCII, UTF8) or (tag not in NAMES and tag not in BASELINE)):
             continue
         length = SIZES.get(kind, 0) * values
         start = place + 8
@@ -96,12 +99,12 @@ def _entries(source: Source, data: bytes, at: int, order: str) -> Iterator[tuple
         if start + length > len(data):
             source.problem(f"The EXIF {_name(tag)} breaks off; the file was damaged.")
         else:
-            yield tag, kind, view[start : start + length]
+            yield tag, view[start : start + length]
 
 
-def _add(source: Source, tag: int, kind: int, value: memoryview, order: str, seen: set[int]) -> None:
+def _add(source: Source, tag: int, value: memoryview, order: str, seen: set[int]) -> None:
     """One tag's text, the first time that it comes."""
-    if tag in seen or tag == EXIF_IFD or (tag not in (USER_COMMENT, *XP) and kind not in (ASCII, UTF8)):
+    if tag in seen or tag == EXIF_IFD:
         return
     seen.add(tag)
     if not source.affords(len(value), f"EXIF {_name(tag)}"):

@@ -16,8 +16,13 @@ from .carried import Carried
 from .source import Source
 from .webp import FIRST_CHUNK, is_webp, read_webp
 
-OTHERS = re.compile(rb"GIF8|BM|II\*\0|MM\0\*|\xff\x0a|\0\0\0\x0cJXL |.{4}ftyp(?:avi[fs]|hei[cfmsx]|mif1)", re.DOTALL)
-"""Pictures in which no generator leaves a prompt that is read here: GIF, BMP, TIFF, JPEG XL, AVIF, HEIF."""
+OTHERS = re.compile(
+    rb"GIF8|BM|II[*+]\0|MM\0[*+]|\xff\x0a|\0\0\0\x0c(?:JXL |jP  )|.{4}ftyp(?:avi[fs]|hei[cfmsx]|hev[cmsx]|mif1|msf1)"
+    rb"|8BPS|\0\0\x01\0|P[1-6]\s|qoif|DDS |v/1\x01",
+    re.DOTALL,
+)
+"""Pictures in which no generator leaves a prompt that is read here: GIF, BMP, TIFF, JPEG XL and 2000, AVIF, HEIF,
+Photoshop's, icons, PNM, QOI, DDS, OpenEXR."""
 
 
 @contextmanager

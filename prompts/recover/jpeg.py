@@ -12,10 +12,9 @@ from .credentials import MOST_CREDENTIALS_BYTES, claimed_by
 from .exif import EXIF_HEADER, is_tiff, read_exif
 from .limits import MOST_BLOCKS
 from .source import BREAKS_OFF, Source, any_text
-from .xmp import read_xmp
+from .xmp import XMP_HEADER, read_xmp
 
 SIGNATURE = b"\xff\xd8\xff"
-XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 MORE_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 COM, APP1, APP11, SOS, EOI = 0xFE, 0xE1, 0xEB, 0xDA, 0xD9
 ALONE = {0x01, *range(0xD0, 0xD9)}

@@ -15,13 +15,14 @@ from .credentials import read_credentials
 from .exif import read_exif
 from .limits import MOST_BLOCKS, MOST_KEY_BYTES
 from .source import BREAKS_OFF, Source, any_text
-from .xmp import read_xmp
+from .xmp import XMP_HEADER, read_xmp
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = {b"tEXt", b"zTXt", b"iTXt", b"comf", b"eXIf"}
 XMP_KEYWORD = "XML:com.adobe.xmp"
-RAW_EXIF = ("Raw profile type exif", "Raw profile type APP1")
-"""ImageMagick's way to keep EXIF in a text: a name and a length in lines of their own, then hexadecimal digits."""
+RAW = ("Raw profile type exif", "Raw profile type APP1", "Raw profile type xmp")
+"""ImageMagick's way to keep EXIF and XMP in a text: a name and a length in lines of their own, then hexadecimal digits.
+APP1 is either of them, as in a JPEG."""
 
 
 class Chunk(NamedTuple):
@@ -103,8 +104,8 @@ def _read_text(source: Source, chunk: Chunk) -> None:
         return
     elif key == XMP_KEYWORD:
         read_xmp(source, text.encode())
-    elif key in RAW_EXIF:
-        _read_raw_exif(source, text)
+    elif key in RAW:
+        _read_raw(source, key, text)
     else:
         source.add("PNG comf" if chunk.kind == b"comf" else "PNG text", key, text)
 
@@ -124,10 +125,13 @@ def _text(source: Source, kind: bytes, what: str, rest: bytes) -> str | None:
     return None if text is None else any_text(text)
 
 
-def _read_raw_exif(source: Source, text: str) -> None:
+def _read_raw(source: Source, key: str, text: str) -> None:
     try:
         data = bytes.fromhex(text.strip().split("\n", 2)[2])
     except (ValueError, IndexError):
-        source.problem("The PNG's EXIF is no hexadecimal text; the file was damaged.")
+        source.problem(f"The PNG text {key!r} is no hexadecimal text; the file was damaged.")
         return
-    read_exif(source, data)
+    if key == "Raw profile type xmp" or data.startswith(XMP_HEADER):
+        read_xmp(source, data.removeprefix(XMP_HEADER))
+    else:
+        read_exif(source, data)

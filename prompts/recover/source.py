@@ -87,8 +87,8 @@ class Source:
         return text
 
     def add(self, place: str, key: str, text: str) -> None:
-        """One text, in the file's order. An empty one is none."""
-        text = text.rstrip("\0")
+        """One text, in the file's order, without the mark of its byte order. An empty one is none."""
+        text = text.rstrip("\0").removeprefix("\ufeff")
         if len(self._fields) < MOST_FIELDS and text.strip():
             self._fields.append(Field(place, key, text))
 

@@ -17,6 +17,8 @@ from .xmp import read_xmp
 FIRST_CHUNK = 12
 """Where it stands: behind "RIFF", the length, "WEBP"."""
 
+TEXTS = {b"EXIF", b"XMP ", b"C2PA"}
+
 
 class Chunk(NamedTuple):
     """A chunk's type, and where its data stand."""
@@ -45,14 +47,17 @@ def read_webp(source: Source) -> None:
 
 
 def chunks(source: Source) -> Iterator[Chunk]:
-    """The chunks in their order, to the end of the file (what RIFF's own length says is often wrong)."""
-    at = FIRST_CHUNK
+    """The chunks in their order, to the end of the file: what RIFF's own length says is often wrong, so chunks behind
+    it count, too. Other bytes there are no damage: somebody hung them on."""
+    at, told_end = FIRST_CHUNK, 8 + int.from_bytes(source.at(4, 4), "little")
     for _ in range(MOST_BLOCKS):
         head = source.at(at, 8)
         if not head.strip(b"\0"):  # the end, or zeros behind it
             return
         length = int.from_bytes(head[4:], "little")
         if len(head) < 8 or at + 8 + length > source.size:
+            if at >= told_end and head[:4] not in TEXTS:
+                return
             source.problem(BREAKS_OFF)
         if len(head) < 8:
             return

@@ -11,6 +11,8 @@ from xml.parsers import expat
 from .limits import MOST_XMP_MARKS
 from .source import Source
 
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+"""Before a packet in an APP1 segment."""
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NAMES = {
     "http://purl.org/dc/elements/1.1/": "dc",

@@ -22,15 +22,15 @@ A1111 = (
 )
 PLACES = {
     "read": (0, 120),
-    "prompt": (330, 120),
-    "checkpoint": (800, 120),
-    "positive": (800, 260),
-    "negative": (800, 520),
-    "latent": (800, 780),
-    "sample": (1290, 120),
-    "decode": (1290, 520),
-    "save": (1290, 630),
-    "keep": (1680, 160),
+    "prompt": (430, 120),
+    "checkpoint": (880, 120),
+    "positive": (880, 260),
+    "negative": (880, 520),
+    "latent": (880, 780),
+    "sample": (1330, 120),
+    "decode": (1330, 520),
+    "save": (1330, 630),
+    "keep": (1660, 160),
 }
 PART = "app.graph._nodes.find(node => node.type === '{}')"
 CHOSEN = f"{PART.format(READ)}.widgets.find(widget => widget.name === 'image').value"
@@ -44,6 +44,14 @@ PICTURE = f"""name => {{
   return shown.length === 1 && shown[0].filename === name && shown[0].type === 'input';
 }}"""
 """Whether the node shows that file's picture, in the classic view."""
+DROP = """async address => {
+  const bytes = await (await fetch(address)).arrayBuffer(), dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], 'kept.png', {type: 'image/png'}));
+  app.graph.clear();
+  document.querySelector('#graph-canvas').dispatchEvent(
+    new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer, clientX: 1200, clientY: 700}));
+}"""
+"""A file from the server, dragged onto an empty place of the page."""
 
 
 def graph() -> Graph:
@@ -103,7 +111,7 @@ def test_a_file_is_uploaded_read_drawn_anew_and_saved(
     kind, data = page.evaluate(QUEUE)
     assert kind == "execution_success", data
     page.mouse.move(0, 0)
-    for words in (f"{FOX}\n\nNegative: blurry, low quality\n\nAUTOMATIC1111", "(The known prompt was used", "Steps: 2"):
+    for words in (f"\n\n{FOX}\n\nNegative: blurry, low quality\n\nseed 42", "(The known prompt was used", "Steps: 2"):
         page.wait_for_function(
             "words => [...document.querySelectorAll('textarea')].some(a => a.offsetHeight && a.value.includes(words))",
             arg=words,
@@ -114,4 +122,8 @@ def test_a_file_is_uploaded_read_drawn_anew_and_saved(
     (kept,) = page.evaluate(f"app.nodeOutputs[{PART.format(SAVE)}.id].images")
     found = recover(comfyui.base / "output" / kept["subfolder"] / kept["filename"])
     assert found and (found.positive, found.negative) == (FOX, "blurry, low quality")
+    page.evaluate(DROP, f"/view?filename={kept['filename']}&subfolder={kept['subfolder']}&type=output")
+    types = ",".join(sorted(node["class_type"] for node in graph().values()))
+    # its graph as it was, not one that the front end builds of AUTOMATIC1111's text
+    page.wait_for_function("nodes => app.graph._nodes.map(node => node.type).sort().join() === nodes", arg=types)
     assert console_errors == []

@@ -40,7 +40,7 @@ def test_it_comes_out_as_written_for_every_picture_and_the_model_is_told_it(
     outcome = comfyui.run(graph)
     told = done(outcome)
     assert told["text"] == [KNOWN] * 2
-    assert told["note"] == ["The known prompt was used instead of the model's words."]
+    assert told["note"] == ["The known prompt was used, not the model's words."]
     assert "center" in outcome.outputs["caption"]["text"][0]  # the model's own, of what it saw
     said = [payload["messages"][1]["content"][-1]["text"] for payload in endpoint.counts.payloads]
     assert len(said) == 2 and all("a red fox" in text for text in said)
@@ -70,7 +70,7 @@ def test_of_one_aspect_the_model_writes_which_was_told(
 ) -> None:
     told = done(comfyui.run(known("a red fox in deep snow", files[0], look_at="style", seed=43)))
     assert "fox" not in told["text"][0]
-    assert told["note"] == ["The known prompt was told to the model, which wrote what it says of the style."]
+    assert told["note"] == ["The model was told the known prompt, and wrote this."]
     assert "a red fox in deep snow" in endpoint.counts.payloads[0]["messages"][1]["content"][-1]["text"]
 
 

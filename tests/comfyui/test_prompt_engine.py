@@ -40,11 +40,14 @@ def refusal(rejected: pytest.ExceptionInfo[Rejected]) -> str:
 
 
 @pytest.mark.parametrize("node", ASKING)
-def test_the_engine_is_the_last_input_and_may_be_left_out(comfyui: ComfyServer, node: str) -> None:
+def test_the_engine_stands_behind_the_inputs_that_a_node_needs_and_may_be_left_out(
+    comfyui: ComfyServer, node: str
+) -> None:
     inputs = comfyui.get(f"/object_info/{node}")[node]
-    assert list(inputs["input"]["optional"]) == ["engine"]
+    optional = ["engine", *(["known_prompt"] if node == "Img2Prompt_ImageToPrompt" else [])]  # which came later
+    assert list(inputs["input"]["optional"]) == optional
     assert inputs["input"]["optional"]["engine"][0] == "IMG2PROMPT_ENGINE"
-    assert inputs["input_order"]["optional"] == ["engine"]
+    assert inputs["input_order"]["optional"] == optional
 
 
 def test_as_it_comes_it_changes_nothing(comfyui: ComfyServer, endpoint: SeeingServer, picture: str) -> None:

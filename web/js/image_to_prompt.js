@@ -16,14 +16,18 @@ const WIDGET = "shown_prompt";
 /** The least height of what is long to read: in pixels, and for Nodes 2.0 in rows of text. */
 const TALL = {
   story: { pixels: 220, rows: 12 },
-  "found prompt": { pixels: 150, rows: 9 },
-  "saved prompt": { pixels: 110, rows: 7 },
+  "found prompt": { pixels: 220, rows: 14 },
+  "saved prompt": { pixels: 150, rows: 10 },
 };
 
-/** One picture: its text. Several: numbered, so that they can be told apart. Last the notes, each once. */
+/** The least width of a node that shows what is long to read. */
+const WIDE = 380;
+
+/** First the notes, each once: below a long text nobody would see them. One picture: its text. Several: numbered, so that
+ * they can be told apart. */
 function asText(texts, notes = []) {
   const shown = texts.length === 1 ? texts : texts.map((text, i) => `${i + 1}. ${text}`);
-  return [...shown, ...new Set(notes.map((note) => `(${note})`))].join("\n\n");
+  return [...new Set(notes.map((note) => `(${note})`)), shown.join("\n\n")].join("\n");
 }
 
 function addWidget(node, written) {
@@ -66,6 +70,7 @@ app.registerExtension({
       onNodeCreated?.apply(this, args);
       keepSeed(this);
       addWidget(this, written);
+      if (TALL[written]) this.setSize([Math.max(WIDE, this.size[0]), this.size[1]]);
     };
     nodeType.prototype.onExecuted = function (message) {
       onExecuted?.call(this, message);

@@ -43,6 +43,10 @@ _SIDE = re.compile(r"model|clip|vae|image|latent|samples|mask|control|style|nois
 _ENCODER = re.compile(r"(?<!vision)encode|prompt|text|caption", re.IGNORECASE)
 _LOADER = re.compile(r"load|encode|prompt", re.IGNORECASE)
 """Classes whose positive and negative may be texts that other nodes make."""
+_LOOSE = re.compile(r"^(?!.*(?:neg|system|templ|instruct|file|path|style|lora|card|delim))\w*(?:prompt|text|caption)")
+"""What foreign encoders may call their text."""
+_SIDES: dict[str, Role] = {"cond": "positive", "uncond": "negative"}
+"""What nodes that take both call them, where they do not say it plainly."""
 _ZERO = re.compile(r"zero ?out", re.IGNORECASE)
 
 
@@ -70,7 +74,7 @@ def texts(node: Node, role: Role, evaluator: Evaluator, slot: int = 0) -> Known 
         return evaluator.of(node, by_name["populated_text"])
     names = [by_name[name] for name in _TEXTS[role] if name in by_name]
     if not names and role == "negative":  # an encoder of one text; one of two has its negative behind its positive
-        return None if slot else texts(node, "positive", evaluator)
+        return None if slot or _sided(node) else texts(node, "positive", evaluator)
     found = [known for name in names if (known := _text(node, name, evaluator)) is not None]
     if not found:
         return _unnamed(node, short=True) if says(_ENCODER, node.type) else None
@@ -95,6 +99,22 @@ def _text(node: Node, name: str, evaluator: Evaluator) -> Known | None:
     known = evaluator.value(raw, node)
     conditioned = plain(name) in ("positive", "negative") and isinstance(raw, Link) and not isinstance(known.value, str)
     return None if conditioned else known
+
+
+def _sided(node: Node) -> bool:
+    """Whether a node has a text that is the positive one, and so no other side's."""
+    return any("positive" in plain(name) for name in node.inputs)
+
+
+def _guessed(node: Node, evaluator: Evaluator) -> Known | None:
+    """Of a node that nobody knows, but that has a text encoder: what its inputs' names call a text, which it may have
+    changed; and if there is none, that it makes one."""
+    if not node.link("clip"):
+        return None
+    named = sorted((name for name in node.inputs if says(_LOOSE, plain(name))), key=natural)
+    parts = [known for name in named if (known := _text(node, name, evaluator)) is not None]
+    known = Prompt(parts).known()
+    return Known(known.value, known.nodes, union(known.missing, (node.ref,)))
 
 
 def _unnamed(node: Node, short: bool = False) -> Known | None:
@@ -138,11 +158,13 @@ class Tracer:
             further = self._up(node, side, (name, link.slot))
             if not further or node.link("clip"):
                 known = self._typed(node, side, link.slot)
+                if known is None and not further:
+                    further = self._anyhow(node, name, side)
+                    other = side == "negative" and (link.slot or _sided(node))
+                    known = None if further or other else _guessed(node, self._evaluator)
                 if known is not None:
                     prompt.parts.append(known)
                     prompt.encoders.append(node)
-                elif not further:
-                    further = self._anyhow(node, side)
             waiting += reversed(further)
         self.cut |= bool(waiting)
         return prompt
@@ -160,6 +182,9 @@ class Tracer:
             return [(name, link, role)] if link else []
         links = [(plain(key), link) for key, link in node.links()]
         names = {key for key, _ in links}
+        if _SIDES.keys() <= names:
+            links = [(_SIDES.get(key, key), link) for key, link in links]
+            names = {key for key, _ in links}
         if {"positive", "negative"} <= names and came and not _BOTH.search(came[0]):
             role = _side(came[1] - ("model" in names)) or role  # a node that changes the model, too, has it first
         links = [one for one in links if _LINKS[role].fullmatch(one[0]) or _EITHER.fullmatch(one[0])]
@@ -168,13 +193,11 @@ class Tracer:
         return [(key, link, role) for key, link in _of_role(links, role, came)]
 
     @staticmethod
-    def _anyhow(node: Node, role: Role) -> list[tuple[str, Link, Role]]:
-        """Through a node that nobody knows: whatever is no model, picture or the like."""
-        links: list[tuple[str, Link, Role]] = [
-            (plain(key), link, role) for key, link in node.links() if not _SIDE.search(plain(key))
-        ]
-        known = any(_LINKS["positive"].fullmatch(key) or _EITHER.fullmatch(key) for key, _, _ in links)
-        return [] if known else links
+    def _anyhow(node: Node, came: str, role: Role) -> list[tuple[str, Link, Role]]:
+        """Through a node that nobody knows: whatever is no model, picture or the like, and it is what was asked for."""
+        links = [(plain(key), link) for key, link in node.links() if not _SIDE.search(plain(key))]
+        known = any(_LINKS["positive"].fullmatch(key) or _EITHER.fullmatch(key) for key, _ in links)
+        return [] if known else [(came, link, role) for _, link in links]
 
 
 def _side(slot: int) -> Role | None:

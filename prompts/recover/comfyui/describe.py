@@ -17,7 +17,8 @@ MOST_NOTES = 5
 def described(graph: Graph, at: str | None = None) -> Recovered:
     """Every distinct pair of texts that reaches a sampler above node `at`, or above any output.
 
-    With `at`, the nearest sampler counts: where its text is made while the graph runs, no other's stands in for it.
+    With `at`, the nearest sampler counts: where its text, or a part of it, is made while the graph runs, no other's
+    stands in for it, and no part for the whole.
     """
     evaluator = Evaluator(graph)
     found = above(graph, evaluator, at)
@@ -25,16 +26,18 @@ def described(graph: Graph, at: str | None = None) -> Recovered:
     prompts: dict[tuple[str, str], RecoveredPrompt] = {}
     made: dict[tuple[str, str], tuple[Node, Prompt]] = {}
     unknown: dict[NodeRef, None] = {}
+    partly = False
     for maker in found.makers:
         traced, positive, negative = _texts(tracer, evaluator, maker)
         unknown.update(dict.fromkeys((*positive.missing, *negative.missing)))
         pair = as_text(positive.text), as_text(negative.text)
+        partly = bool(positive.missing) if not made else partly
         made.setdefault(pair, (maker, traced))
         if any(pair) and pair not in prompts:
             prompts[pair] = RecoveredPrompt(*pair, positive.nodes, negative.nodes, maker.ref)
     ordered = sorted(prompts, key=lambda pair: not pair[0])
     first = made[ordered[0]] if ordered else next(iter(made.values()), None)
-    if at is not None and made and next(iter(made))[0] != first_text(ordered):
+    if at is not None and made and (partly or next(iter(made))[0] != first_text(ordered)):
         ordered, first = [], next(iter(made.values()))
     parameters = Parameters()
     if first:

@@ -12,6 +12,8 @@ from ..values import as_text
 
 _ORDER = re.compile(r"^you are |system prompt|^#version", re.IGNORECASE)
 """How orders to language models begin, and programs for shaders."""
+_WORD = re.compile(r"[^\W\d_]{2}")
+_STATE = re.compile(r"\s*(?:\[\s*)?[{\[]\s*[\"{\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,14 @@ def natural(name: str) -> tuple[str, int, str]:
 
 def is_prose(value: object) -> bool:
     """Whether a value without a name reads like a prompt: four words at least, and no order to a language model."""
-    return isinstance(value, str) and len(value[:200].split()) >= 4 and not _ORDER.search(value[:100])
+    if not isinstance(value, str) or len(value[:200].split()) < 4 or len(_WORD.findall(value[:200])) < 3:
+        return False
+    return not _ORDER.search(value[:100])
+
+
+def is_editor(node: Node) -> bool:
+    """Whether a node keeps JSON in a value: it puts its text together from that when it runs."""
+    return any(isinstance(value, str) and _STATE.match(value[:100]) for value in node.inputs.values())
 
 
 def unnamed_text(node: Node, short: bool = False) -> str:

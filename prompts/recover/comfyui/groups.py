@@ -50,9 +50,7 @@ def _definition(name: str, instance: Raw, group: Raw) -> Raw:
                 slot["link"] = f"i{fitting[0]}"
                 links.append([slot["link"], INPUT, fitting[0], place, number])
         node["inputs"] = slots
-        count = _count(node, values)
-        if count:
-            node["widgets_values"], values = values[:count], values[count:]
+        values = _given(node, values, _hidden(group, place))
     outputs = [
         (place, slot)
         for place, node in enumerate(inner)
@@ -70,7 +68,11 @@ def _inner_links(group: Raw) -> tuple[list[list[Any]], dict[tuple[int, int], str
     for number, row in enumerate(_rows(group.get("links"))):
         if len(row) >= 4 and all(isinstance(one, int) for one in row[:4]):
             links.append([f"l{number}", *row[:4]])
-    shown = [row[:2] for row in _rows(group.get("external"))]
+    shown = [
+        [row[0].get("index") if isinstance(row[0], dict) else row[0], row[1]]
+        for row in _rows(group.get("external"))
+        if len(row) >= 2
+    ]
     ends = {(link[3], link[4]): link[0] for link in links}
     return links, ends, {(link[1], link[2]) for link in links if link[1:3] not in shown}
 
@@ -88,6 +90,45 @@ def _fits(outer: Raw, slot: Raw) -> bool:
 def _instance_values(instance: Raw) -> list[object]:
     values = instance.get("widgets_values")
     return values if isinstance(values, list) else []
+
+
+def _given(node: Raw, values: list[object], hidden: set[str]) -> list[object]:
+    """Puts the instance's values into an inner node; what is left of them for the next."""
+    own = node.get("widgets_values")
+    if not hidden or not isinstance(own, list):
+        count = _count(node, values)
+        if count:
+            node["widgets_values"] = values[:count]
+        return values[count:]
+    kind = str(node.get("type"))
+    places = _shown(kind, own, hidden)
+    node["widgets_values"] = [*own]
+    for place, value in zip(places, values, strict=False):
+        node["widgets_values"][place] = value
+    return values[len(places) if kind in WIDGET_NAMES else max(len(own) - len(hidden), 0) :]
+
+
+def _hidden(group: Raw, place: int) -> set[str]:
+    """The values of an inner node that the group does not show: they are the inner node's own."""
+    config = group.get("config")
+    node = config.get(str(place)) if isinstance(config, dict) else None
+    inputs = node.get("input") if isinstance(node, dict) else None
+    rows = inputs.items() if isinstance(inputs, dict) else ()
+    return {str(name) for name, row in rows if isinstance(row, dict) and row.get("visible") is False}
+
+
+def _shown(kind: str, own: list[object], hidden: set[str]) -> list[int]:
+    """The places of a node's values that the group shows; none where their names are unknown. What controls a seed is
+    where the seed is."""
+    names = iter(WIDGET_NAMES.get(kind, ()))
+    places: list[int] = []
+    shown = False
+    for place, value in enumerate(own):
+        if not (isinstance(value, str) and value in CONTROL):
+            name = next(names, None)
+            shown = name is not None and name not in hidden
+        places += [place] if shown else []
+    return places
 
 
 def _count(node: Raw, values: list[object]) -> int:

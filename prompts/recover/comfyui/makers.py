@@ -24,10 +24,12 @@ _WORDS = re.compile(r"text|any$|string", re.IGNORECASE)
 """Outputs that are no pictures."""
 _SIDE = re.compile(
     r"positive|negative|(?<!se)cond|model|clip|vae|text|prompt|string|control|mask|audio|width|height|seed|steps|cfg|"
-    r"sampler|sigmas|noise|guid|lora|style|embed|size|length|fps|scale|strength|denoise|hook|ref|mesh|camera|pose"
+    r"sampler|sigmas|noise|guid|lora|style|embed|size|length|fps|scale|strength|denoise|hook|ref|mesh|camera|pose|pipe"
 )
 """Inputs that are no picture, and no latent: what hangs on them was not drawn over, only heeded."""
-_NO_MAKER = re.compile(r"sam\d|segment|detect|dino|florence|caption|mask|matting|remove|math|shader", re.IGNORECASE)
+_NO_MAKER = re.compile(
+    r"img2prompt|sam\d|segment|detect|dino|florence|caption|mask|matting|remove|math|shader", re.IGNORECASE
+)
 """Classes whose prompt says what to find in a picture."""
 _DETAILER = re.compile(r"detailer", re.IGNORECASE)
 """Classes that draw a part of a picture again."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ..limits import MOST_STEPS
 from ..recovered import Lora, Parameters
 from ..values import as_float, as_int, as_text
-from .graph import Graph, Link, Node, natural, plain
+from .graph import Graph, Link, Node, natural, plain, says
 from .makers import Found
 from .text import Evaluator
 
@@ -16,8 +16,12 @@ _MODEL = re.compile(
     r"model(?!_negative)\w*|\w+_model|guider|pipe|\w+_pipe|lora_stack|lora|optional_lora_stack|prev_lora"
 )
 _CHECKPOINTS = ("ckpt_name", "unet_name", "base_ckpt_name", "model_name", "model_path", "diffusion_model", "gguf_name")
-_LATENT = re.compile(r"(?:latent|samples|image|pixels|images|av_latent|video_latent|input)(?:_?(?:image|\d))?")
+_LATENT = re.compile(
+    r"(?:latent|samples|image|pixels|images|image_embeds|av_latent|video_latent|input)(?:_?(?:image|\d))?|(?:\w+_)?pipe"
+)
 _SIZE = re.compile(r"(\d{2,5}) ?[x×*] ?(\d{2,5})")
+_LOADER = re.compile(r"^(?!.*(?:lora|vae|clip|upscale|control|patch|adapter|talk)).*load", re.IGNORECASE)
+_MODEL_FILE = re.compile(r"\.(?:safetensors|sft|gguf|ckpt|pth?|bin)$", re.IGNORECASE)
 
 
 class Settings:
@@ -114,17 +118,22 @@ class Settings:
     def _cfg(self, maker: Node) -> float | None:
         guider = maker.link("guider")
         node = self._graph.nodes.get(guider.node, maker) if guider else maker
+        for _ in range(20):  # nodes between that only clear memory
+            through = next((link for _, link in node.links()), None) if _only(node) else None
+            node = self._graph.nodes.get(through.node, node) if through else node
         return self._float(node, "cfg", "cfg_conds", "cfg_scale", "guidance_scale")
 
     def _size(self, maker: Node) -> tuple[int | None, int | None]:
         """From the nearest node above that sets one; enlarged by what enlarges it by a factor."""
         factor = 1.0
         for node in (maker, *self._chain(maker, lambda key: bool(_LATENT.fullmatch(key)))):
+            if self._value(node, "keep_proportion") in (True, "resize") or "keep proportion" in node.inputs.values():
+                break  # what it sets are bounds
             width = self._value(node, "width", "empty_latent_width", "width_override")
             height = self._value(node, "height", "empty_latent_height", "height_override")
             sizes = as_int(width), as_int(height)
-            written = _SIZE.search(self._text(node, "resolution", "dimensions", "size"))
-            if not all(sizes) and written:
+            written = _SIZE.search(self._text(node, "resolution", "dimensions", "size") or _unnamed_size(node))
+            if written:  # a preset comes before what can be set beside it
                 sizes = int(written[1]), int(written[2])
             if sizes[0] and sizes[1] and min(sizes[0], sizes[1]) > 0:
                 return round(sizes[0] * factor), round(sizes[1] * factor)
@@ -145,8 +154,17 @@ class Settings:
 
     def _checkpoint(self, maker: Node) -> str:
         """A service names its model itself."""
-        names = (self._text(node, *_CHECKPOINTS) for node in self._models(maker))
+        models = list(self._models(maker))
+        names = (*(self._text(node, *_CHECKPOINTS) for node in models), *(self._loaded(node) for node in models))
         return next(filter(None, names), "") or ("" if maker.link("model") else self._text(maker, "model"))
+
+    @staticmethod
+    def _loaded(node: Node) -> str:
+        """The file that a loader takes which nobody knows."""
+        if not says(_LOADER, node.type) or node.link("model"):
+            return ""
+        values = (value for value in node.inputs.values() if isinstance(value, str) and _MODEL_FILE.search(value))
+        return as_text(next(values, ""))
 
     def _vae(self, found: Found, maker: Node) -> str:
         """Of the node that decoded what the sampler drew; "" for the checkpoint's own."""
@@ -158,7 +176,8 @@ class Settings:
                 break
             if link := here.link("vae", "optional_vae"):
                 loader = self._graph.nodes.get(link.node)
-                return self._text(loader, "vae_name") if loader else ""
+                name = self._text(loader, "vae_name", "model_name") if loader else ""
+                return "" if name.lower() == "baked vae" else name
         return ""
 
     def _loras(self, maker: Node) -> Iterator[Lora]:
@@ -166,8 +185,14 @@ class Settings:
         for node in self._models(maker):
             for name in sorted(node.inputs, key=natural):
                 lora = self._lora(node, name)
-                if lora is not None and lora.name not in ("", "None"):
+                if lora is not None and lora.name.lower() not in ("", "none") and (lora.weight or lora.clip_weight):
                     yield lora
+
+    def _is_name(self, link: Link) -> bool:
+        """Whether a text comes over a link, and not the LoRAs of a node that holds them."""
+        source = self._graph.nodes.get(link.node)
+        holds = source is not None and any(plain(name).startswith("lora") for name in source.inputs)
+        return not holds and isinstance(self._evaluator.value(link).value, str)
 
     def _lora(self, node: Node, name: str) -> Lora | None:
         value = node.inputs[name]
@@ -177,7 +202,7 @@ class Settings:
         if not key:
             return None
         tail = f"_{key[1]}" if key[1] else ""
-        if isinstance(value, Link) and not isinstance(self._evaluator.value(value).value, str):
+        if isinstance(value, Link) and not self._is_name(value):
             return None
         if str(self._value(node, f"switch{tail}", f"enabled{tail}")).lower() in ("off", "false"):
             return None
@@ -186,6 +211,12 @@ class Settings:
         clip = self._float(node, f"strength_clip{tail}", f"clip_weight{tail}", "lora_clip_strength", f"clip_str{tail}")
         shown = value.get("content") if isinstance(value, dict) else self._evaluator.value(value).value
         return Lora(as_text(shown), 1.0 if weight is None else weight, clip)
+
+
+def _unnamed_size(node: Node) -> str:
+    """What an unknown node's list of sizes was set to: "832 x 1216 (0.68)"."""
+    values = (value for name, value in node.inputs.items() if name.startswith("#"))
+    return next((value for value in values if isinstance(value, str) and _SIZE.match(value)), "")
 
 
 def _row(value: dict[str, object]) -> Lora:

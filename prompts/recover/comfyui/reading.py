@@ -17,6 +17,8 @@ from .graph import Graph
 from .ui import from_ui, is_ui
 
 _PREFIX = re.compile(r"\s*(prompt|workflow|generation_data|extra_pnginfo)\s*:\s*(?=[{\[])", re.IGNORECASE)
+_CHANGED = re.compile(r"[{}]|//|/\*")
+"""What the interface itself changes in a text when it queues a graph: choices by chance, comments."""
 _SIGNS = ("class_type", "widgets_values", "extraMetadata")
 """Words without which a JSON text is no graph of ComfyUI's, and no record of Civitai's."""
 
@@ -130,8 +132,9 @@ def _of_graphs(graphs: _Graphs) -> Recovered:
     if found.notes and interface.shown:
         graph.shown = interface.shown
         found = described(graph)
-    drawn = described(interface).positive
-    if drawn and drawn not in [prompt.positive for prompt in found.prompts]:
+    drawn = described(interface)
+    comparable = drawn.positive and not drawn.notes and not _CHANGED.search(drawn.positive)
+    if comparable and drawn.positive not in [prompt.positive for prompt in found.prompts]:
         note = "The file's workflow shows a prompt that is not in the executed graph, which is what made the picture."
         return replace(found, notes=(*found.notes, note))
     return found

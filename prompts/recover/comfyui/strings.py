@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .graph import Graph, Link, Node, is_prose, natural, plain, says, unnamed_text
+from .graph import Graph, Link, Node, is_editor, is_prose, natural, plain, says, unnamed_text
 from .known import Known, Steps, joined, replaced, union
 from .switches import chosen, is_switch
 
@@ -19,11 +19,13 @@ MADE_AT_RUN_TIME = re.compile(
     re.IGNORECASE,
 )
 """Classes whose text nobody can know before they run."""
-_PARTLY = re.compile(r"random|dynamic|wildcard|styler?\b|prompt ?enhance", re.IGNORECASE)
+_PARTLY = re.compile(r"random|dynamic|wildcard|styler?\b|prompt ?(?:enhance|expan)", re.IGNORECASE)
 """Classes that change their text by chance, or by a file."""
+_FILE = re.compile(r"\.\w{2,11}\s*$")
 _CONCATENATE = re.compile(r"concat|join|combine|append|merge", re.IGNORECASE)
 _TEXTISH = re.compile(
-    r"(text|string|str|prompt|value|input|any(?:thing)?|source|content|tags|line|positive)s?(?:[_ ]?(?:[a-z]|\d{1,3}))?"
+    r"(text|string|str|prompt|value|input|any(?:thing)?|source|content|tags|line|positive|negative)s?"
+    r"(?:[_ ]?(?:[a-z]|\d{1,3}))?"
 )
 _NUMBERS = ("value", "int", "float", "number", "integer", "seed", "noise_seed", "boolean", "bool", "a")
 _MODELS = frozenset({"image", "images", "clip", "model", "video", "audio", "pixels", "llm", "vlm", "pipe"})
@@ -42,7 +44,7 @@ def rule_of(graph: Graph, node: Node, slot: int) -> Steps:
         known = yield from _concatenate(node, slot)
     else:
         known = yield from _unknown(node, slot)
-    if known.missing and not known.text:
+    if known.missing:
         kept = graph.shown.get(Link(node.id, slot))
         if kept:
             graph.kept[node.ref] = None
@@ -71,18 +73,45 @@ def _unknown(node: Node, slot: int) -> Steps:
     """Of a node that nobody knows: its one text, or its several ones put together; else it is made at run time."""
     if says(MADE_AT_RUN_TIME, node.type) or any(plain(name) in _MODELS for name, _ in node.links()):
         return _missing(node)
+    if (typed := _single(node)) is not None:
+        return Known(typed, (node.ref,) if typed != "" else ())
+    sides = _sides(node)
+    if all(sides):
+        known = (yield from _input(node, sides[slot])) if slot < 2 else Known()
+        return Known(known.value, known.nodes, union(known.missing, (node.ref,)))
     names = _texts(node)
     stems = {stem[1] for name in names if (stem := _TEXTISH.fullmatch(plain(name)))}
     if len(names) == 1:
         known = yield from _input(node, names[0])
     elif names and len(stems) == 1:
         known = yield from _concatenate(node, slot)
-    elif not names and (typed := unnamed_text(node) or _longest(node)):
+    elif not names and not is_editor(node) and (typed := unnamed_text(node) or _longest(node)):
         known = Known(typed, (node.ref,), (node.ref,))
     else:
-        name = next((name for name in _NUMBERS if isinstance(node.inputs.get(name), (Link, int, float))), None)
+        by_name = {plain(name): name for name, value in node.inputs.items() if _is_number(value)}
+        name = next((by_name[name] for name in _NUMBERS if name in by_name), None)
         known = (yield from _input(node, name)) if name and not names else _missing(node)
     return Known(known.value, known.nodes, union(known.missing, (node.ref,))) if says(_PARTLY, node.type) else known
+
+
+def _single(node: Node) -> str | int | float | None:
+    """The one value of a node that takes nothing from others, in an interface's graph: a box to type a text or a number
+    into. None for what changes by chance, and where the text is a file's name."""
+    value = node.inputs.get("#0")
+    if len(node.inputs) != 1 or not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        return None
+    return None if says(_PARTLY, node.type) or (isinstance(value, str) and _FILE.search(value)) else value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (Link, int, float)) or (isinstance(value, str) and value.isdecimal())
+
+
+def _sides(node: Node) -> tuple[str, str]:
+    """The inputs of a node that takes a text for each side: it has an output for each, and changes both."""
+    names = [name for name, value in node.inputs.items() if isinstance(value, (Link, str)) and "style" not in name]
+    found = [next((name for name in names if side in plain(name)), "") for side in ("positive", "negative")]
+    return found[0], found[1]
 
 
 def _longest(node: Node) -> str:
@@ -184,17 +213,30 @@ def _format(node: Node, slot: int) -> Steps:
     return Known(text, union(*(part.nodes for part in parts)), union(*(part.missing for part in parts)))
 
 
-def _styler(node: Node, slot: int) -> Steps:
-    """Puts its texts into a style that stands in a file."""
-    name = "text_negative" if slot % 2 else "text_positive"
-    known = yield from _input(node, name)
-    return Known(known.value, known.nodes, union(known.missing, (node.ref,)))
+def _function(node: Node, slot: int) -> Steps:
+    """Custom Scripts' StringFunction: text_a, text_b and text_c in a row, or in text_a every text_b replaced."""
+    parts: list[Known] = []
+    for name in ("action", "tidy_tags", "text_a", "text_b", "text_c"):
+        parts.append((yield from _input(node, name)))
+    action, tidy, *texts = (part.text for part in parts)
+    refs, missing = union(*(part.nodes for part in parts[2:] if part.text)), union(*(one.missing for one in parts))
+    if action == "append":
+        text: str | None = joined([text for text in texts if text], ", " if tidy == "yes" else "")
+    elif not texts[1]:
+        text = texts[0]
+    else:
+        text = None if texts[1].startswith("/") else replaced(*texts)
+    if text is None:
+        return Known(texts[0], refs, union(missing, (node.ref,)))
+    if tidy == "yes":
+        text = re.sub(r",{2,}", ",", re.sub(r"\s{2,}", " ", text).replace(" ,", ",")).strip()
+    return Known(text, refs, missing)
 
 
 RULES: dict[str, Callable[[Node, int], Steps]] = {
     **dict.fromkeys(("PrimitiveString", "PrimitiveStringMultiline", "PrimitiveInt", "PrimitiveFloat"), _value),
     **dict.fromkeys(("PrimitiveBoolean", "CustomCombo", "SeedNode", "Seed (rgthree)", "easy seed"), _value),
-    **dict.fromkeys(("PreviewAny", "ShowText|pysssh", "ShowText", "Display Any (rgthree)"), _pass),
+    **dict.fromkeys(("PreviewAny", "ShowText|pysssss", "ShowText", "Display Any (rgthree)"), _pass),
     **dict.fromkeys(("easy showAnything", "Reroute", "ComfyNumberConvert", "SaveText"), _pass),
     "StringConcatenate": _concatenate,
     "StringReplace": _change(_replace, "string", "find", "replace"),
@@ -204,6 +246,6 @@ RULES: dict[str, Callable[[Node, int], Steps]] = {
     "RegexReplace": _change(_regex, "string", "regex_pattern", "replace", "case_insensitive", "count"),
     "Text Find and Replace": _change(_replace, "text", "find", "replace"),
     "StringFormat": _format,
-    "SDXLPromptStyler": _styler,
+    "StringFunction|pysssss": _function,
 }
 """By class. What is not here is told from its name and its inputs."""

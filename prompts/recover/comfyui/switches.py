@@ -24,7 +24,8 @@ def is_switch(node: Node) -> bool:
 
 def _selector(node: Node) -> str | None:
     names = {plain(name): name for name in node.inputs}
-    return next((names[name] for name in _SELECTORS if name in names), None)
+    unnamed = [name for name, value in node.inputs.items() if name.startswith("#") and isinstance(value, int)]
+    return next((names[name] for name in _SELECTORS if name in names), unnamed[0] if len(unnamed) == 1 else None)
 
 
 def _choices(node: Node) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..limits import MOST_NODES, MOST_STEPS
 from ..values import as_text
+from .everywhere import everywhere
 from .graph import Graph, Link, Node
 from .groups import without_groups
 from .scopes import BYPASS, INPUT, NEVER, Raw, Scope, listed, slots, unfold, widget_values
@@ -19,7 +20,7 @@ PASSING = frozenset({"Reroute", "Reroute (rgthree)", "SetNode"})
 """Nodes of the interface that only hand on their first input."""
 VIRTUAL = PASSING | {"PrimitiveNode", "GetNode", "Note", "MarkdownNote", "Label (rgthree)", "Bookmark (rgthree)"}
 """Nodes that are not executed."""
-SHOWING = frozenset({"ShowText|pysssh", "PreviewAny", "Display Any (rgthree)", "easy showAnything", "ShowText"})
+SHOWING = frozenset({"ShowText|pysssss", "PreviewAny", "Display Any (rgthree)", "easy showAnything", "ShowText"})
 """Nodes that keep the text they showed."""
 
 Source = tuple[Scope, str, int]
@@ -43,7 +44,10 @@ class _Unfolding:
     def __init__(self, workflow: Raw) -> None:
         self._scopes = unfold(workflow)
         self._steps = MOST_STEPS
-        self._everywhere = _everywhere(workflow)
+        self._everywhere = {
+            place: (self._scopes[0], *one) if isinstance(one, tuple) else one
+            for place, one in everywhere(workflow, self._scopes[0].level.links).items()
+        }
 
     def graph(self) -> Graph:
         graph = Graph()
@@ -69,12 +73,17 @@ class _Unfolding:
                 if found is not None:
                     node.inputs[name] = found
             elif scope.parent is None and (key, number) in self._everywhere:
-                node.inputs[name] = self._everywhere[key, number]
+                found = self._resolved(self._everywhere[key, number], slot.get("type"))
+                if found is not None:
+                    node.inputs[name] = found
         return node
 
     def _follow(self, scope: Scope, link: str, kind: object) -> object:
         """What a link brings: a Link to a node that runs, a value, or None."""
-        hop: object = _origin(scope, link)
+        return self._resolved(_origin(scope, link), kind)
+
+    def _resolved(self, hop: object, kind: object) -> object:
+        """What an output (a Source) stands for; other values are what they are."""
         for _ in range(MOST_NODES):
             if not isinstance(hop, tuple) or self._steps <= 0:
                 break
@@ -161,14 +170,3 @@ def _bypassed(raw: Raw, slot: int, kind: object) -> str | None:
 def _takes(one: object, other: object) -> bool:
     """Whether two types fit: equal, or one of them "*", or one of several ("IMAGE,MASK")."""
     return "*" in (one, other) or bool({*str(one).split(",")} & {*str(other).split(",")})
-
-
-def _everywhere(workflow: Raw) -> dict[tuple[str, int], Link]:
-    """What "Anything Everywhere" nodes bring into inputs without a link, as they note it in the workflow."""
-    extra = workflow.get("extra")
-    found: dict[tuple[str, int], Link] = {}
-    for one in listed(extra.get("ue_links") if isinstance(extra, dict) else None):
-        slot, origin = one.get("downstream_slot"), one.get("upstream_slot")
-        if isinstance(slot, int) and isinstance(origin, int):
-            found[str(one.get("downstream")), slot] = Link(str(one.get("upstream")), origin)
-    return found

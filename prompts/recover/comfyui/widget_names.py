@@ -231,9 +231,9 @@ WanTextToImageApi: model prompt negative_prompt width height seed prompt_extend 
 WanImageToImageApi: model prompt negative_prompt seed watermark
 WanTextToVideoApi: model prompt negative_prompt size duration seed generate_audio prompt_extend watermark
 WanImageToVideoApi: model prompt negative_prompt resolution duration seed generate_audio prompt_extend watermark
-ShowText|pysssh: text_0
-LoraLoader|pysssh: lora_name strength_model strength_clip
-CheckpointLoader|pysssh: ckpt_name
+ShowText|pysssss: text_0
+LoraLoader|pysssss: lora_name strength_model strength_clip
+CheckpointLoader|pysssss: ckpt_name
 Text Multiline, Text String: text
 Text Concatenate: delimiter clean_whitespace
 easy positive: positive
@@ -270,6 +270,10 @@ smZ CLIPTextEncode: text
 UltimateSDUpscale: upscale_by seed steps cfg sampler_name scheduler denoise
 FaceDetailer: guide_size guide_size_for max_size seed steps cfg sampler_name scheduler denoise
 WanVideoTextEncode: positive_prompt negative_prompt force_offload
+WanVideoTextEncodeCached: model_name precision positive_prompt negative_prompt quantization use_disk_cache device
+WanVideoLoraSelect: lora strength
+WanVideoLoraSelectMulti: lora_0 strength_0 lora_1 strength_1 lora_2 strength_2 lora_3 strength_3 lora_4 strength_4
+UnetLoaderGGUF, UnetLoaderGGUFAdvanced: unet_name
 WanVideoSampler: steps cfg shift seed force_offload scheduler
 SDXLPromptStyler: text_positive text_negative style
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from .widget_names import WIDGET_NAMES
@@ -11,6 +12,10 @@ CONTROL = frozenset({"fixed", "increment", "decrement", "randomize", "increment-
 UPLOAD = ("image", "", None)
 """What an upload button leaves behind the values."""
 _LORA = "lora"
+MOST_VALUES = 200
+"""Of a node whose values are looked through; a large sampler has 40."""
+_ROW = ("steps", "cfg", "sampler_name", "scheduler", "denoise")
+_SAMPLER = re.compile(r"(?:euler|heun|dpm|lms|lcm|dd[ip]m|uni_pc|res_|er_sde|ipndm|deis|sa_solver|gradient_est|seeds_)")
 
 
 def named(node_type: str, values: object, slots: Sequence[str], labelled: object = None) -> dict[str, object]:
@@ -31,7 +36,7 @@ def named(node_type: str, values: object, slots: Sequence[str], labelled: object
     known = WIDGET_NAMES.get(node_type, ())
     if len(plain) >= len(slots) and (not known or not set(slots) <= set(known)) and _fits(plain, slots):
         known = slots
-    return _zip(values, known)
+    return _zip(values, known) if known else _sampling(_zip(values, known))
 
 
 def _is_control(name: str, value: object) -> bool:
@@ -72,6 +77,22 @@ def _zip(values: list[object], names: Sequence[str]) -> dict[str, object]:
             continue
         last = next(waiting, f"#{place}")
         found[last] = before = value
+    return found
+
+
+def _sampling(found: dict[str, object]) -> dict[str, object]:
+    """With names for steps, cfg, sampler, scheduler and denoise, which stand side by side in every sampler."""
+    names, values = list(found), list(found.values())
+    for place, (name, value) in enumerate(found.items() if len(found) <= MOST_VALUES else ()):
+        if not (name.startswith("#") and isinstance(value, str) and _SAMPLER.match(value) and place >= 2):
+            continue
+        row = dict(zip(_ROW, values[place - 2 : place + 3], strict=False))  # the last may be missing
+        fits = isinstance(row["steps"], int) and isinstance(row["cfg"], (int, float))
+        if fits and isinstance(row.get("scheduler"), str):
+            if not isinstance(row.get("denoise"), (int, float)):
+                row.pop("denoise", None)
+            replaced = dict(zip(names[place - 2 :], row, strict=False))
+            return {replaced.get(key, key): one for key, one in found.items()}
     return found
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from img2prompt.prompts.recover.a1111 import parse, read
 from img2prompt.prompts.recover.a1111_text import write
 from img2prompt.prompts.recover.carried import Carried, Field
+from img2prompt.prompts.recover.loras import loras_of
 from img2prompt.prompts.recover.recovered import Lora, Parameters
 from img2prompt.prompts.recover.values import clean
 from PIL import Image, PngImagePlugin
@@ -321,12 +323,13 @@ def test_how_it_is_written(positive: str, negative: str, parameters: Parameters,
 
 
 def returned(positive: str, negative: str, parameters: Parameters) -> None:
-    """Written, it is read back equal."""
+    """Written, it is read back equal; without LoRAs of its own, those of the prompt's tags are read."""
     found = parse(write(positive, negative, parameters))
     assert found is not None
     assert found.generator == "ComfyUI"
     assert (found.positive, found.negative) == (clean(positive), clean(negative))
-    assert found.parameters == parameters
+    loras = parameters.loras or loras_of(clean(positive))
+    assert found.parameters == replace(parameters, loras=loras)
 
 
 AWKWARD = [

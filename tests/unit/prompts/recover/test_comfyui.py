@@ -90,7 +90,7 @@ STRINGS: list[tuple[str, Graph, str]] = [
     ("format", texts(string("fox"), node("StringFormat", f_string="a {a}", **{"values.a": ["20", 0]})), "a fox"),
     (
         "shown on its way",
-        texts(string(FOX), node("ShowText|pysssh", text=["20", 0]), node("PreviewAny", source=["21", 0])),
+        texts(string(FOX), node("ShowText|pysssss", text=["20", 0]), node("PreviewAny", source=["21", 0])),
         FOX,
     ),
     (
@@ -380,7 +380,7 @@ def test_the_second_half_of_a_sampling_takes_the_first_one_s_seed() -> None:
             (Lora("a", 0.7),),
         ),
         (
-            node("LoraLoader|pysssh", lora_name={"content": "a", "image": None}, strength_model=0.7, model=["4", 0]),
+            node("LoraLoader|pysssss", lora_name={"content": "a", "image": None}, strength_model=0.7, model=["4", 0]),
             (Lora("a", 0.7),),
         ),
         (
@@ -545,8 +545,8 @@ def test_a_graph_without_a_prompt_is_comfyui_s_all_the_same() -> None:
 
 def test_a_shown_text_stands_for_what_made_it() -> None:
     """ShowText keeps, in the interface's graph, what went through it."""
-    graph = texts(node("OllamaGenerate", prompt="Write a prompt"), node("ShowText|pysssh", text=["20", 0]))
-    shown = {"id": 21, "type": "ShowText|pysssh", "inputs": [{"name": "text", "type": "STRING", "link": 1}]}
+    graph = texts(node("OllamaGenerate", prompt="Write a prompt"), node("ShowText|pysssss", text=["20", 0]))
+    shown = {"id": 21, "type": "ShowText|pysssss", "inputs": [{"name": "text", "type": "STRING", "link": 1}]}
     ui = {"nodes": [{**shown, "widgets_values": [[FOX]]}, {"id": 20, "type": "OllamaGenerate"}]}
     found = read(png(prompt=graph, workflow={**ui, "links": [[1, 20, 0, 21, 0, "STRING"]]}))
     assert found is not None

@@ -18,6 +18,7 @@ from img2prompt.tests.unit.prompts.recover.containers import (
     UserCommentEncoding,
     c2pa,
     exif,
+    ifd,
     jpeg,
     jpeg_segment,
     picture,
@@ -50,6 +51,11 @@ def found(file: bytes) -> list[tuple[str, str, str]]:
     return [(field.place, field.key, field.text) for field in carried.fields]
 
 
+def raw(profile: bytes) -> str:
+    """As ImageMagick writes it."""
+    return f"\ngeneric\n{len(profile):8}\n{profile.hex(chr(10), 36)}\n"
+
+
 TEXTS: dict[str, tuple[bytes, list[tuple[str, str, str]]]] = {
     "PNG tEXt, UTF-8": (png({"parameters": WORDS}), [("PNG text", "parameters", WORDS)]),
     "PNG tEXt, latin-1": (png({"parameters": LATIN}, encoding="latin-1"), [("PNG text", "parameters", LATIN)]),
@@ -70,12 +76,28 @@ TEXTS: dict[str, tuple[bytes, list[tuple[str, str, str]]]] = {
     "PNG eXIf": (png(exif=exif(user_comment=WORDS)), [("EXIF", "UserComment", WORDS)]),
     "PNG XMP": (png(xmp=xmp({"dc:description": WORDS})), [("XMP", "dc:description", WORDS)]),
     "PNG EXIF in hexadecimal": (
-        png({"Raw profile type exif": "\nexif\n     999\n" + (b"Exif\0\0" + exif(user_comment=WORDS)).hex("\n", 36)}),
+        png({"Raw profile type exif": raw(b"Exif\0\0" + exif(user_comment=WORDS))}),
         [("EXIF", "UserComment", WORDS)],
+    ),
+    "PNG EXIF in hexadecimal, as APP1": (
+        png({"Raw profile type APP1": raw(b"Exif\0\0" + exif(user_comment=WORDS))}, kind="zTXt"),
+        [("EXIF", "UserComment", WORDS)],
+    ),
+    "PNG XMP in hexadecimal": (
+        png({"Raw profile type xmp": raw(xmp({"dc:description": WORDS}))}, kind="zTXt"),
+        [("XMP", "dc:description", WORDS)],
+    ),
+    "PNG XMP in hexadecimal, as APP1": (
+        png({"Raw profile type APP1": raw(b"http://ns.adobe.com/xap/1.0/\0" + xmp({"dc:description": WORDS}))}),
+        [("XMP", "dc:description", WORDS)],
     ),
     "PNG text in many chunks, in order": (
         png([("a", "1"), ("b", "2"), ("a", "3")]),
         [("PNG text", "a", "1"), ("PNG text", "b", "2"), ("PNG text", "a", "3")],
+    ),
+    "PNG text with a byte order mark": (png({"parameters": "\ufeff" + WORDS}), [("PNG text", "parameters", WORDS)]),
+    "JPEG EXIF with a byte order mark": (
+        jpeg(exif=exif(user_comment="\ufeff" + WORDS, encoding="utf-8", header=b"")), [("EXIF", "UserComment", WORDS)],
     ),
     "PNG text with NUL at its end": (png({"parameters": WORDS + "\0"}), [("PNG text", "parameters", WORDS)]),
     "JPEG comment": (jpeg(comment=WORDS), [("JPEG comment", "", WORDS)]),
@@ -140,6 +162,21 @@ def test_comfyui_s_further_tags_are_read() -> None:
         ("EXIF", "0x010C", "c:3"), ("EXIF", "DocumentName", "b:2"), ("EXIF", "ImageDescription", "a:1"),
         ("EXIF", "Make", "workflow:{}"), ("EXIF", "Model", "prompt:{}"),
     ]  # fmt: skip
+
+
+def test_a_pointer_to_exif_may_have_a_type_of_its_own() -> None:
+    block = exif(user_comment=WORDS)
+    file = jpeg(exif=block.replace(struct.pack(">HHI", 0x8769, 4, 1), struct.pack(">HHI", 0x8769, 13, 1)))
+    assert found(file) == [("EXIF", "UserComment", WORDS)]
+
+
+def test_a_damaged_tag_that_is_no_text_is_nobody_s_concern() -> None:
+    tags = {0x0111: (4, b"offsets!"), 0x0131: (2, b"fox\0"), 0x927C: (7, b"a camera's own")}
+    block = ifd(tags, 8)
+    for tag, kind, count in ((0x0111, 4, 2), (0x927C, 7, 14)):
+        at = block.index(struct.pack(">HHI", tag, kind, count)) + 8
+        block = block[:at] + b"\x7f\xff\xff\xff" + block[at + 4 :]
+    assert found(jpeg(exif=b"MM" + struct.pack(">HI", 42, 8) + block)) == [("EXIF", "Software", "fox")]
 
 
 def test_exif_as_pillow_writes_it_is_read() -> None:
@@ -381,6 +418,11 @@ def test_riff_s_own_length_is_not_believed() -> None:
     assert found(file[:4] + bytes(4) + file[8:]) == [("EXIF", "Software", "fox")]
 
 
+@pytest.mark.parametrize("junk", [b"\n", b"hello, somebody hung this on"])
+def test_what_hangs_behind_a_webp_is_no_damage(junk: bytes) -> None:
+    assert found(webp(exif=exif(software="fox")) + junk) == [("EXIF", "Software", "fox")]
+
+
 # What is no such file
 
 
@@ -398,7 +440,7 @@ def test_another_file_is_refused(file: bytes, message: str) -> None:
         read(file)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF", "ICO", "PPM", "JPEG2000", "DDS"])
 def test_another_picture_says_nothing(kind: str) -> None:
     assert read(saved(picture(), kind)).kind == "other"
 

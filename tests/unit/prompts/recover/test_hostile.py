@@ -64,7 +64,7 @@ hostile.HANG_S = 1
 deeds = {
     "hang": lambda: time.sleep(60),
     "crash": os.abort,
-    "memory": lambda: len(bytearray(320 << 20)),
+    "memory": lambda: (bytearray(320 << 20), time.sleep(0.1)),  # some kernels look at the peak now and then only
     "addresses": lambda: len(bytearray(4 << 30)),
     "error": lambda: {}["fox"],
     "nothing": lambda: None,

@@ -249,6 +249,14 @@ def test_what_is_left_of_a_damaged_file_is_read(fields: dict[str, str], positive
         (Field("XMP", "dc:description", "a: b, c: d, e: f"), Field("XMP", "xmp:CreatorTool", "Lightroom")),
         (Field("JPEG comment", "", "CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90"),),
         (Field("PNG text", "parameters", "{}"),),
+        (Field("EXIF", "ImageDescription", "A scope\nModel: X100, Size: 12 mm, Version: 3, Lens: 50"),),
+        (Field("EXIF", "ImageDescription", "A cake\nSteps: 3, Time: 20 min, Size: 12 inch"),),
+        (Field("EXIF", "UserComment", "Morning run\nSteps: 10432, Distance: 8.1 km"),),
+        (Field("JPEG comment", "", "Field 7\nSeed: wheat, Model: JD 9000, Size: 3 ha, Version: 2"),),
+        (
+            Field("XMP", "dc:description", "The mayor speaks --file photo, --no comment"),
+            Field("XMP", "Iptc4xmpExt:DigImageGUID", "12345678"),
+        ),
     ],
 )
 def test_other_texts_are_nobodys(fields: tuple[Field, ...]) -> None:

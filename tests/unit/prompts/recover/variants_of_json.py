@@ -58,6 +58,11 @@ def fooocus() -> list[Variant]:
         one("JPEG", jpeg(exif=plain)),
         one("WebP", webp(exif=plain)),
         Variant(
+            "Fooocus JPEG, scheme alone",  # without anything in the text that tells
+            jpeg(exif=exif(user_comment='{"prompt": "a fox"}', encoding="utf-8", header=b"", tags={0x927C: "fooocus"})),
+            *("Fooocus", "a fox"),
+        ),
+        Variant(
             "RuinedFooocus",
             png({"parameters": json.dumps(ruined)}),
             *("RuinedFooocus", FOX, HEN, {"seed": 7, "cfg_scale": 4.0, "checkpoint": "sdxl.safetensors"}),

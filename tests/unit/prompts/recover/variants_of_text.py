@@ -134,6 +134,17 @@ def a1111_texts() -> list[Variant]:
             parameters=of_civitai,
         ),
         Variant(
+            "Civitai JPEG, resources alone",
+            jpeg(exif=exif(user_comment=f"a fox\nCivitai resources: {json.dumps(civitai)}, Civitai metadata: {{}}")),
+            *("Civitai", "a fox", "", {"checkpoint": "Pony [XL], best", "loras": (Lora("Double Exposure", 0.85),)}),
+        ),
+        Variant(
+            "a prompt alone, hidden",
+            stealth("a fox", mode="alpha"),
+            *("AUTOMATIC1111", "a fox"),
+            hidden=True,
+        ),
+        Variant(
             "Civitai JPEG",
             jpeg(exif=exif(user_comment=f"a fox\nSteps: 22, Seed: 7, {listed}")),
             *("Civitai", "a fox", "", of_civitai),
