@@ -15,8 +15,6 @@ from .limits import MOST_JSON_PARTS, MOST_PARAMETERS, MOST_PROMPT_CHARACTERS, MO
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, which could act in a terminal, and lone surrogates, which cannot be written as UTF-8."""
 _NUMBER = re.compile(r"\s*[+-]?\d{1,20}(?:\.\d{0,20})?(?:[eE][+-]?\d{1,3})?\s*")
-_LARGE = re.compile(r"\d{31}|[eE]\+?\d{3}")
-"""What may be a number of more digits than Python reads, or larger than a float."""
 _SIZE = re.compile(r"\d{1,9}")
 MOST_SEED = (1 << 64) - 1
 
@@ -25,16 +23,24 @@ def load_json(text: str, what: str) -> Any:
     """The JSON value of a foreign text; NaN and infinity become None. Raises RecoverError, which says `what` it was."""
     if len(text) > MOST_TEXT_BYTES or sum(text.count(mark) for mark in "[{,") > MOST_JSON_PARTS:
         raise RecoverError(f"The {what} is too large to be a prompt's; it was not read.")
-    # The hooks take as long as all the rest of the parsing.
-    hooks = {"parse_int": _integer, "parse_float": _fraction} if _LARGE.search(text) else {}
     try:
-        return json.loads(text, parse_constant=lambda _: None, **hooks)
+        return _loads(text)
     except (ValueError, RecursionError) as error:
         raise RecoverError(f"The {what} is no readable JSON; the file was damaged or changed.") from error
 
 
+def _loads(text: str) -> Any:
+    """A hook for each whole number would take as long as all the rest, so it comes only where Python refuses one."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None, parse_float=_fraction)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # it has too many digits
+        return json.loads(text, parse_constant=lambda _: None, parse_float=_fraction, parse_int=_integer)
+
+
 def _integer(digits: str) -> int | float | None:
-    """Without Python's own limit on digits, which is an exception."""
+    """None for one of more digits than anybody means."""
     return int(digits) if len(digits) <= 30 else None
 
 

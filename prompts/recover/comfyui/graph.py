@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -40,10 +39,8 @@ class Node:
     def ref(self) -> NodeRef:
         return NodeRef(as_text(self.id), as_text(self.type), as_text(self.title))
 
-    def links(self) -> Iterator[tuple[str, Link]]:
-        for name, value in self.inputs.items():
-            if isinstance(value, Link):
-                yield name, value
+    def links(self) -> list[tuple[str, Link]]:
+        return [(name, value) for name, value in self.inputs.items() if isinstance(value, Link)]
 
     def link(self, *names: str) -> Link | None:
         """The first of these inputs that is linked."""

@@ -39,7 +39,7 @@ def test_fractions(value: object, number: float | None) -> None:
 
 
 def test_json_has_no_numbers_that_are_none() -> None:
-    assert load_json(f"[NaN, -Infinity, 1e999, 1.5, {'9' * 40}]", "text") == [None, None, None, 1.5, None]
+    assert load_json(f"[NaN, -Infinity, 1e999, 1.5, {'9' * 5000}]", "text") == [None, None, None, 1.5, None]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '"a', "[" + "0," * 600_000 + "0]"])
