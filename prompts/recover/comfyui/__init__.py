@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .reading import describe, read
+from .stored_graphs import describe, read
 
 __all__ = ["describe", "read"]

@@ -8,8 +8,8 @@ from typing import Literal
 
 from ..limits import MOST_STEPS
 from ..values import as_float
+from .evaluated import Known, joined, union
 from .graph import Graph, Link, Node, natural, plain, says, unnamed_text
-from .known import Known, joined, union
 from .makers import PROMPTS
 from .strings import MADE_AT_RUN_TIME
 from .text import Evaluator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..recovered import NodeRef, Parameters, Recovered, RecoveredPrompt
 from ..values import as_text
 from .conditioning import Prompt, Tracer, service_texts
+from .evaluated import Known
 from .graph import Graph, Node
-from .known import Known
 from .makers import above, is_sampler
 from .parameters import Settings
 from .text import Evaluator

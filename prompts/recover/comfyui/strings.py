@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .evaluated import Known, Steps, joined, replaced, union
 from .graph import Graph, Link, Node, is_editor, is_prose, natural, plain, says, unnamed_text
-from .known import Known, Steps, joined, replaced, union
 from .switches import chosen, is_switch
 
 MADE_AT_RUN_TIME = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
+from .evaluated import Known
 from .graph import Link, Node, natural, plain, says
-from .known import Known
 
 _SWITCH = re.compile(r"switch|select|toggle|mux|chooser|conditional ?branch|\bif\b|if ?/? ?else", re.IGNORECASE)
 _SELECTORS = ("switch", "select", "index", "boolean", "condition", "cond", "bool", "input", "selected", "selection")
@@ -37,7 +37,7 @@ def _choices(node: Node) -> list[str]:
 
 
 def chosen(node: Node) -> Generator[object, Known, str | None]:
-    """The name of the input that is let through: a rule as in known.py. None where it cannot be told."""
+    """The name of the input that is let through: a rule as in evaluated.py. None where it cannot be told."""
     selector, choices = _selector(node), _choices(node)
     if selector is None:
         return next(iter(choices), None)

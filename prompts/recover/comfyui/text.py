@@ -8,8 +8,8 @@ generators that ask for the values they need.
 from __future__ import annotations
 
 from ..limits import MOST_PROMPT_CHARACTERS, MOST_STEPS
+from .evaluated import Known, Steps
 from .graph import Graph, Link, Node
-from .known import Known, Steps
 from .strings import rule_of
 from .switches import chosen, is_switch
 
