@@ -60,7 +60,7 @@ def _row(file: Path, found: Recovered | None, problem: str) -> dict[str, object]
     assert isinstance(told, dict)
     return {
         "image": str(file).encode("utf-8", "replace").decode("utf-8"),
-        "found": bool(known.prompts),
+        "found": bool(known.positive),
         "error": problem or None,
         "positive": known.positive,
         "negative": known.negative,

@@ -170,3 +170,11 @@ def test_a_files_own_values_are_shown_short(img2prompt: Img2Prompt, tmp_path: Pa
 
 def test_it_needs_a_file(img2prompt: Img2Prompt) -> None:
     assert img2prompt("read").code == 2
+
+
+def test_a_negative_alone_is_no_prompt_found(img2prompt: Img2Prompt, tmp_path: Path) -> None:
+    """As in the node: there is nothing to draw with."""
+    file = tmp_path / "hen.png"
+    file.write_bytes(png({"parameters": "Negative prompt: hen\nSteps: 20, Sampler: Euler a, Seed: 1"}))
+    (row,) = json.loads(img2prompt("read", file, "--format", "json").out)
+    assert (row["found"], row["positive"], row["negative"], row["parameters"]["steps"]) == (False, "", "hen", 20)
