@@ -3,6 +3,7 @@
 #   make run IMAGE=picture [FAMILY=flux1] [MODEL=checkpoint folder or hub name]
 #   make test         everything: lint, unit, real ComfyUI, real vLLM, real browser
 #   make test-fast    tests/unit: no torch, no servers
+#   make test-families  10,000 analyses for every family, where make test takes 3,000
 #   make test-faults  every process of the engine killed, in many orders, five times; adds to benchmarks/results/
 #   make test-gpu     what only a GPU can show [GPU_VLLM=program] [GPU_MODEL=8B]; docs/gpu-checks.md
 #   make lint         ruff (format and rules) and pyright
@@ -21,7 +22,7 @@ BIN := .environments/comfyui/bin
 # Tests that share no server and mostly wait: two at a time. The others have one server each for all of them.
 SIDE_BY_SIDE := tests/unit tests/vllm/test_supervisor.py tests/vllm/test_managed.py
 
-.PHONY: help run test test-fast test-faults test-gpu lint comfyui bench clean
+.PHONY: help run test test-fast test-families test-faults test-gpu lint comfyui bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -39,6 +40,10 @@ test:
 test-fast:
 	$(ENVIRONMENTS) dev
 	.environments/dev/bin/pytest tests/unit --numprocesses=auto --timeout=120 $(PYTEST_ARGS)
+
+test-families:
+	$(ENVIRONMENTS) comfyui
+	$(BIN)/pytest tests/comfyui/test_families.py --analyses=10000 --timeout=1800
 
 test-faults:
 	$(ENVIRONMENTS) comfyui vllm

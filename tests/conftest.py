@@ -36,6 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--gpu-results", metavar="FILE", help="where the GPU checks leave what they measured")
     parser.addoption("--gpu-vllm", default="", metavar="PROGRAM", help="the vllm that the GPU checks start")
     parser.addoption("--gpu-model", default="", metavar="MODEL", help="the model that the GPU checks serve")
+    parser.addoption(
+        "--analyses",
+        type=int,
+        default=3000,
+        metavar="COUNT",
+        help="how many analyses every family renders; make test-families takes 10,000",
+    )
     parser.addoption("--faults", metavar="FILE", help="where the fault tests add what they measured (--faults=FILE)")
 
 

@@ -1,4 +1,4 @@
-"""Every family on 10,000 generated analyses, read by ComfyUI's own parser and cut by its own tokenizer."""
+"""Every family on thousands of generated analyses, read by ComfyUI's own parser and cut by its own tokenizer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from img2prompt.prompts import NothingToSay, RenderOptions, clean, escape, famil
 from img2prompt.prompts.chunks import clip_chunks
 from img2prompt.tests.comfyui.family_check import analysis_of, problems, reader, text_of
 
-ANALYSES = 10_000
 TEXTS = 100_000
 
 
-def test_whatever_the_model_answers() -> None:
-    names = family_names()
+def test_whatever_the_model_answers(pytestconfig: pytest.Config) -> None:
+    names, analyses = family_names(), pytestconfig.getoption("--analyses")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
-        wrong = dict(zip(names, pool.map(problems, names, [ANALYSES] * len(names)), strict=True))
+        wrong = dict(zip(names, pool.map(problems, names, [analyses] * len(names)), strict=True))
     assert {name: found[:5] for name, found in wrong.items() if found} == {}
 
 
