@@ -37,7 +37,7 @@ def described(graph: Graph, at: str | None = None) -> Recovered:
             prompts[pair] = RecoveredPrompt(*pair, positive.nodes, negative.nodes, maker.ref)
     ordered = sorted(prompts, key=lambda pair: not pair[0])
     first = made[ordered[0]] if ordered else next(iter(made.values()), None)
-    if at is not None and made and (partly or next(iter(made))[0] != first_text(ordered)):
+    if at is not None and made and (partly or next(iter(made))[0] != _first_text(ordered)):
         ordered, first = [], next(iter(made.values()))
     parameters = Parameters()
     if first:
@@ -52,7 +52,7 @@ def described(graph: Graph, at: str | None = None) -> Recovered:
     return Recovered("ComfyUI", tuple(prompts[pair] for pair in ordered), parameters, notes=tuple(notes[:MOST_NOTES]))
 
 
-def first_text(pairs: list[tuple[str, str]]) -> str:
+def _first_text(pairs: list[tuple[str, str]]) -> str:
     """The positive that would be told."""
     return pairs[0][0] if pairs else ""
 

@@ -52,10 +52,18 @@ def read(carried: Carried) -> Recovered | None:
 
 def describe(graph: dict[str, Any], at: str | None = None) -> Recovered | None:
     """What an executed graph says; with `at`, the id of a node, only of the pictures that go into that node. None where
-    there is no sampler; where its texts are made while the graph runs, there are no prompts, but the parameters."""
+    there is no sampler; where its texts are made while the graph runs, there are no prompts, but the parameters.
+
+    Raises RecoverError for a graph that cannot be followed, whatever it holds.
+    """
     if not is_api(graph):
         return None
-    found = described(from_api(graph), at)
+    try:
+        found = described(from_api(graph), at)
+    except RecoverError:
+        raise
+    except Exception as error:  # nodes of anybody's are in it, and pictures wait to be saved
+        raise RecoverError(f"The graph cannot be followed ({type(error).__name__}); name its prompt.") from error
     return found if found.prompts or found.parameters != Parameters() else None
 
 

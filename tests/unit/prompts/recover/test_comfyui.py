@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from img2prompt.prompts.errors import RecoverError
 from img2prompt.prompts.recover.carried import Carried, Field
-from img2prompt.prompts.recover.comfyui import describe, read
+from img2prompt.prompts.recover.comfyui import describe, read, stored_graphs
 from img2prompt.prompts.recover.recovered import Lora, NodeRef, Recovered
 from img2prompt.tests.unit.prompts.recover.graphs import (
     CHECKPOINT,
@@ -325,6 +325,13 @@ def test_a_node_is_told_of_its_nearest_sampler_though_the_text_of_an_earlier_one
     assert found is not None
     assert (found.prompts, found.parameters.denoise) == ((), 0.4)
     assert any("node 27" in note for note in found.notes)
+
+
+def test_whatever_breaks_the_following_of_a_graph_is_one_kind_of_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save Prompt has pictures to save, which may have taken an hour."""
+    monkeypatch.setattr(stored_graphs, "described", lambda graph, at: {}["a fault of ours"])
+    with pytest.raises(RecoverError, match=r"cannot be followed \(KeyError\)"):
+        describe(picture(), at="9")
 
 
 def test_a_saved_picture_counts_before_one_that_is_shown() -> None:
