@@ -13,6 +13,24 @@ Report = Callable[[str], None]
 """Takes one line about how far a start is, "" when it is over; called on the engine's thread, so it must be quick."""
 
 
+class Watch:
+    """What the caller of one request hears of it while it is answered, on the engine's thread, so it must be quick.
+
+    This one hears nothing. A request that is never `asked` was answered from the disk, or by a backend without a model.
+    """
+
+    def asked(self) -> bool:
+        """The model is asked now, or once more: what it has written so far counts no more. Whether its words are wanted
+        as it writes them, which costs the engine something for each."""
+        return False
+
+    def wrote(self, text: str) -> None:
+        """The next words of the answer, which is JSON. Only where `asked()` wanted them."""
+
+
+UNWATCHED = Watch()
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """Who answers, for people to read."""
@@ -31,6 +49,18 @@ class Status:
     """Requests of this process that were answered from the disk."""
     cache_misses: int = 0
     """Requests of this process for which the model was asked."""
+    progress: str = ""
+    """How far a start or wake is, in a few words; "" when there is none."""
+    gpu_bytes: int = 0
+    """What it takes of this machine's GPU when it is awake; 0 without a GPU of its own."""
+    running: int = 0
+    """Requests of this process that the model answers now."""
+    waiting: int = 0
+    """Requests of this process that wait for their turn, or for the GPU."""
+    tokens_per_s: float = 0.0
+    """What the model has written lately, for all requests of this process together; 0 where that is not known."""
+    log_tail: str = ""
+    """The last lines that a failed server has said."""
 
 
 class Backend(Protocol):
@@ -56,7 +86,7 @@ class Backend(Protocol):
         meanwhile waits for the first. After `ready()`. Raises EngineError."""
         ...
 
-    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """Answer one request, waking the model where that needs it, which `report` is told of. After `ready()`.
 
         Raises EngineError or PictureError; a cancelled call stops its work at once.

@@ -107,6 +107,13 @@ def to_body(chat: Chat[Answer], *, model: str, for_vllm: bool, again: bool = Fal
     return to_json(second_try(payload) if again else payload)
 
 
+def streamed(body: bytes, *, for_vllm: bool) -> bytes:
+    """The same body, for an answer that comes in pieces, as it is written; vLLM tells its length at the end. The body
+    is made before it is known whether anybody listens, and making it anew would cost what the picture costs."""
+    usage = b',"stream_options":{"include_usage":true}' if for_vllm else b""
+    return body.removesuffix(b"}") + b',"stream":true' + usage + b"}"
+
+
 def second_try(payload: dict[str, Any]) -> dict[str, Any]:
     """The same with another seed, far away; and some temperature, because without any the seed changes nothing.
 

@@ -61,7 +61,7 @@ def _for_endpoint(endpoint: str, settings: Settings) -> dict[str, object]:
     """What to change in the settings to ask this endpoint. Raises SettingsError where a workflow may not name it."""
     from pydantic import SecretStr
 
-    from .client import normalized
+    from .address import normalized
 
     url = _plain(endpoint)
     own = normalized(settings.endpoint) if settings.endpoint else ""
@@ -74,7 +74,7 @@ def _for_endpoint(endpoint: str, settings: Settings) -> dict[str, object]:
 
 def _plain(endpoint: str) -> str:
     """The base URL as it is asked. Raises SettingsError, which does not repeat it: it may hold a password."""
-    from .client import normalized
+    from .address import normalized
 
     if any(mark in endpoint for mark in SECRETIVE):
         raise SettingsError(
@@ -91,7 +91,7 @@ def _plain(endpoint: str) -> str:
 
 
 def _check_allowed(url: str, settings: Settings) -> None:
-    from .client import is_here, normalized
+    from .address import is_here, normalized
     from .settings import settings_file
 
     if is_here(url):

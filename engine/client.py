@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
-
-from pydantic import SecretStr
 
 from ..prompts.request import Answer, Request
+from .address import is_here, normalized, sendable, without
 from .answers import Answers
-from .backend import Report, Status
-from .chat import ASKED_AGAIN, Chat, read_reply, to_body
+from .backend import UNWATCHED, Report, Status, Watch
+from .chat import ASKED_AGAIN, Chat, read_reply, streamed, to_body
 from .context import Context, check_fits, pixels_each, pixels_to_send
-from .errors import Asleep, EngineError, SettingsError, UnknownModel, Unreachable
+from .errors import Asleep, EngineError, UnknownModel, Unreachable
+from .load import Load
 from .refusals import BUSY, explain
 from .room import Room
 from .served import Served
 from .settings import Settings
+from .streaming import tokens_of, whole_reply
 
 if TYPE_CHECKING:
-    from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+    from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
 
 BUSY_WAITS_S = (0.5, 1.0, 2.0, 4.0)
 """Before each new try at a server that has no room."""
@@ -38,10 +36,14 @@ MODELS_TIMEOUT_S = 30.0
 DROPPED = ("RemoteProtocolError", "ReadError", "WriteError")
 """httpx's names for a connection that broke; an idle one is closed by the server at any moment (vLLM: after 5 s)."""
 CONNECT_TIMED_OUT = "ConnectTimeout"
-PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
+PATH = "/chat/completions"
+STREAM_FAILED = 500
+"""The HTTP status that an error in the middle of a stream counts as: that of the stream itself was 200."""
 NO_LIST = (404, 405, 501)
 ASLEEP = "asleep"
 """The error code with which our guard (server/inside) refuses what a sleeping engine would leave hanging."""
+
+Wrote = Callable[[str], None]
 
 
 class ChatClient:
@@ -50,14 +52,23 @@ class ChatClient:
     name = "endpoint"
     gpu_bytes = 0
 
-    def __init__(self, settings: Settings, base_url: str, api_key: str = "", *, model: str | None = None) -> None:
-        """`model` None: the one in the settings; "": the first that is served."""
+    def __init__(
+        self,
+        settings: Settings,
+        base_url: str,
+        api_key: str = "",
+        *,
+        model: str | None = None,
+        load: Load | None = None,
+    ) -> None:
+        """`model` None: the one in the settings; "": the first that is served. `load` counts for several clients."""
         self.base_url = normalized(base_url)
         self._settings = settings
-        self._key = _sendable(api_key)
+        self._key = sendable(api_key)
         self._wanted = settings.model if model is None else model
         self._answers = Answers(settings)
         self.room = Room()
+        self.load = Load() if load is None else load
         self._served: Served | None = None
         self._lost = False
         """Something failed in a way that may mean another server: `ready()` asks again who is there."""
@@ -83,10 +94,10 @@ class ChatClient:
     async def wake(self, report: Report) -> None:
         """Another's server: it is awake or not as its owner likes."""
 
-    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """The cached answer, or the model's. Raises EngineError or PictureError."""
         pixels = pixels_to_send(request, self.context, report)
-        answering = self._answers.get(request, pixels, self.identity(), self.ask)
+        answering = self._answers.get(request, pixels, self.identity(), lambda chat: self.ask(chat, watch))
         del request
         return await answering
 
@@ -107,7 +118,14 @@ class ChatClient:
         if served is not None:
             model, kind = served.model, "vLLM" if served.is_vllm else "an OpenAI-compatible server"
             detail = f"{kind} at {self.base_url} serves {model}."
-        return Status(self.name, model, self.base_url, detail, "", self._answers.hits, self._answers.misses)
+        return Status(
+            *(self.name, model, self.base_url, detail),
+            cache_hits=self._answers.hits,
+            cache_misses=self._answers.misses,
+            running=self.load.running,
+            waiting=self.load.waiting,
+            tokens_per_s=self.load.tokens_per_s,
+        )
 
     async def sleep(self) -> None:
         """Another's server: nothing of it is ours to put to sleep."""
@@ -146,12 +164,12 @@ class ChatClient:
         except openai.APIStatusError as error:
             if error.status_code in NO_LIST and self._wanted:
                 return Served((), self._wanted, is_vllm=False)
-            raise self._explained(error) from None
+            raise self._explained(error, error.status_code) from None
         except openai.APIConnectionError as error:
             raise self._unreachable(error) from error
         return Served.read(reply, self._wanted, self.base_url)
 
-    async def ask(self, chat: Chat[Answer]) -> Answer:
+    async def ask(self, chat: Chat[Answer], watch: Watch = UNWATCHED) -> Answer:
         """One answer from the model; a second try with another seed when the first is none that another seed may mend.
         After `ready()`.
 
@@ -161,49 +179,75 @@ class ChatClient:
         if http is None or served is None:
             raise RuntimeError("ready() comes before answer()")
         check_fits(chat, self.context)
-        as_served = {"model": served.model, "for_vllm": served.is_vllm}
-        body = await asyncio.to_thread(to_body, chat, **as_served)
-        async with self._slots:
-            with contextlib.suppress(*ASKED_AGAIN):
-                return read_reply(await self._post(http, body), chat.answer)
-            body = await asyncio.to_thread(to_body, chat, **as_served, again=True)
-            return read_reply(await self._post(http, body), chat.answer)
+        with contextlib.suppress(*ASKED_AGAIN):
+            return read_reply(await self._ask_once(http, served, chat, watch, again=False), chat.answer)
+        return read_reply(await self._ask_once(http, served, chat, watch, again=True), chat.answer)
 
-    async def _post(self, http: AsyncOpenAI, body: bytes) -> object:
-        """The reply, after waiting a little where the server is busy."""
+    async def _ask_once(
+        self, http: AsyncOpenAI, served: Served, chat: Chat[Answer], watch: Watch, *, again: bool
+    ) -> object:
+        """The reply to one request, when it is its turn."""
+        with self.load.waits():
+            body = await asyncio.to_thread(to_body, chat, model=served.model, for_vllm=served.is_vllm, again=again)
+            await self._slots.acquire()
+        try:
+            with self.load.runs():
+                wrote = watch.wrote if watch.asked() else None
+                if wrote is not None:
+                    body = streamed(body, for_vllm=served.is_vllm)
+                reply = await self._post(http, body, wrote)
+                self.load.wrote(tokens_of(reply))
+            return reply
+        finally:
+            self._slots.release()
+
+    async def _post(self, http: AsyncOpenAI, body: bytes, wrote: Wrote | None) -> object:
+        """The reply, after waiting a little where the server is busy; streamed where somebody listens."""
         import openai
 
         waits_s = iter(BUSY_WAITS_S)
         while True:
             try:
-                return await self._send(http, body)
+                return await self._send(http, body, wrote)
             except openai.APIStatusError as error:
                 if error.code == ASLEEP:
                     raise Asleep("The engine is asleep; wake it with `img2prompt engine wake`.") from None
                 wait_s = _wait_s(error, next(waits_s, None)) if error.status_code in BUSY else None
                 if wait_s is None:
                     # not from: the SDK's error repeats the server's words, and some servers repeat the key
-                    raise self._explained(error) from None
+                    raise self._explained(error, error.status_code) from None
             except openai.APIConnectionError as error:
                 raise self._unreachable(error) from error
+            except openai.APIError as error:  # in the middle of a stream
+                raise self._explained(error, STREAM_FAILED) from None
             await asyncio.sleep(wait_s)
 
-    async def _send(self, http: AsyncOpenAI, body: bytes) -> object:
+    async def _send(self, http: AsyncOpenAI, body: bytes, wrote: Wrote | None) -> object:
         """POST once; once more where the connection had been dropped."""
         import openai
 
+        async def post() -> Any:
+            if wrote is None:
+                return await http.post(PATH, cast_to=object, content=body)
+            stream_cls = openai.AsyncStream[object]
+            return await http.post(PATH, cast_to=object, content=body, stream=True, stream_cls=stream_cls)
+
         try:
-            return await http.post("/chat/completions", cast_to=object, content=body)
+            reply = await post()
         except openai.APIConnectionError as error:
             if type(error.__cause__).__name__ not in DROPPED:
                 raise
-            return await http.post("/chat/completions", cast_to=object, content=body)
+            reply = await post()
+        if wrote is None:
+            return reply
+        async with reply:  # closed when the wait is cancelled: the server stops writing
+            return await whole_reply(reply, wrote)
 
-    def _explained(self, error: APIStatusError) -> EngineError:
+    def _explained(self, error: APIError, status: int) -> EngineError:
         model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())
-        body = _without(self._key.get_secret_value(), error.body or error.message)
-        explained = explain(error.status_code, body, url=self.base_url, model=model, served=served)
-        explained.status = error.status_code
+        body = without(self._key.get_secret_value(), error.body or error.message)
+        explained = explain(status, body, url=self.base_url, model=model, served=served)
+        explained.status = status
         self._lost = self._lost or isinstance(explained, UnknownModel | Unreachable)
         return explained
 
@@ -222,51 +266,6 @@ class ChatClient:
         return Unreachable(
             f"Nobody answers at {self.base_url}; start the server there, or correct IMG2PROMPT_ENDPOINT."
         )
-
-
-def normalized(base_url: str) -> str:
-    """The base URL with "/v1" where no path is given, and no slash at the end. Raises SettingsError."""
-    wrong = SettingsError(
-        "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without a user name or password; "
-        "correct IMG2PROMPT_ENDPOINT."
-    )
-    try:
-        parts = urlsplit(base_url.strip())
-        port = parts.port
-    except ValueError as error:  # no port number, or half an IPv6 address
-        raise wrong from error
-    if parts.scheme not in ("http", "https") or not PLAIN_HOST.fullmatch(parts.netloc) or port == 0:
-        raise wrong
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
-
-
-def _sendable(api_key: str) -> SecretStr:
-    """The key as a header can carry it; an error of the HTTP library would show it."""
-    key = api_key.strip()
-    if not key.isascii() or not key.isprintable():
-        raise SettingsError("The API key has characters that HTTP cannot carry; correct IMG2PROMPT_API_KEY.")
-    return SecretStr(key)
-
-
-def _without(key: str, value: object) -> object:
-    """`value`, JSON or text, with the API key blotted out."""
-    match value:
-        case str():
-            return value.replace(key, "…") if key else value
-        case Mapping():
-            return {name: _without(key, inner) for name, inner in value.items()}
-        case list():
-            return [_without(key, inner) for inner in value]
-    return value
-
-
-def is_here(base_url: str) -> bool:
-    """Whether the URL is one of this machine's own addresses."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _wait_s(error: APIStatusError, ours: float | None) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..prompts.errors import Img2PromptError
 from ..prompts.request import Answer, Request
-from .backend import Backend, Report, Status
+from .backend import UNWATCHED, Backend, Report, Status, Watch
 from .errors import NoEngine
 from .room import Room
 from .settings import Settings
@@ -64,20 +64,21 @@ class Engine:
         on_answer: Callable[[int, Answer], None] | None = None,
         report: Report | None = None,
         total: int | None = None,
+        watch: Callable[[int], Watch] = lambda _: UNWATCHED,
     ) -> Future[list[Answer]]:
         """Begin to answer all requests; the future's `cancel()` stops them at once and closes their connections.
 
         `requests` is read lazily on a worker thread, at most `max_in_flight` ahead of those that wait for the model,
         and a handful ahead of those that are encoded, so that a batch of big pictures is never in memory as a whole.
         `on_answer(index, answer)` and `report(line)` are called on the engine's thread as things happen, in any order;
-        what they raise ends the batch. `total` says how many requests there will be where `len(requests)` cannot. The
-        first failing request cancels the others and is the future's exception, with "Picture 3 of 8: " in front where
-        there are several; answers already got stay in the cache.
+        what they raise ends the batch. `watch(index)` gives what listens to one request. `total` says how many requests
+        there will be where `len(requests)` cannot. The first failing request cancels the others and is the future's
+        exception, with "Picture 3 of 8: " in front where there are several; answers already got stay in the cache.
         """
         if total is None and isinstance(requests, Sized):
             total = len(requests)
         io = self._running()
-        return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total))
+        return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total, watch))
 
     def pixels_each(self, request: Request[Any]) -> int:
         """How many pixels each picture of such a request may have: larger ones are scaled down to it, so that all fit
@@ -147,12 +148,13 @@ class Engine:
         on_answer: Callable[[int, Answer], None] | None,
         report: Report,
         total: int | None,
+        watch: Callable[[int], Watch],
     ) -> list[Answer]:
         await self._backend.ready(report)
         answers: dict[int, Answer] = {}
 
         async def answer_one(index: int, request: Request[Answer]) -> None:
-            answering = self._backend.answer(request, report)
+            answering = self._backend.answer(request, report, watch(index))
             del request  # its pictures may be large: the backend alone decides how long to keep them
             with _numbered(index, total):
                 answers[index] = await answering

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -16,6 +16,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..prompts.catalogue import user_folder
 from .errors import SettingsError
+
+Release = Literal["when VRAM is needed", "after each run", "keep", "stop after each run"]
+"""When an engine lets go of the GPU."""
+RELEASES: tuple[str, ...] = get_args(Release)
 
 
 def settings_file() -> Path:
@@ -43,6 +47,8 @@ class Settings(BaseSettings):
     else the one on PATH)."""
     precision: Literal["auto", "bf16", "fp8", "w4a16"] = "auto"
     """Managed: how the weights of a Qwen3-VL are stored; auto takes the best that fits the GPU."""
+    release: Release = "when VRAM is needed"
+    """Managed, in ComfyUI: when the engine lets go of the GPU, where a workflow does not say."""
     allowed_endpoints: tuple[str, ...] = ()
     """Base URLs that a workflow may name besides `endpoint`; one on this machine may always be named."""
     temperature: float | None = Field(default=None, ge=0, le=2)

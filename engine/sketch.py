@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from ..prompts.analysis import Color, ImageAnalysis
 from ..prompts.request import Answer, Request
-from .backend import Report, Status
+from .backend import UNWATCHED, Report, Status, Watch
 from .errors import Refused
 from .ocr import INSTALL
 from .room import Room
@@ -49,7 +49,7 @@ class SketchBackend:
     async def wake(self, report: Report) -> None:
         """There is no model to wake."""
 
-    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """Measure the request's picture; its instruction and sampling change nothing.
 
         Raises Refused, PictureError, and OcrFailed where the reader does not work."""

@@ -52,11 +52,13 @@ def link(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-def command(base: Path, port: int) -> list[str]:
-    """What starts ComfyUI on 127.0.0.1 over `base`: on the CPU, nothing kept, no paid nodes."""
+def command(base: Path, port: int, front_end: Path | None = None) -> list[str]:
+    """What starts ComfyUI on 127.0.0.1 over `base`: on the CPU, nothing kept, no paid nodes. `front_end` is another
+    interface than the one that is installed."""
     options = "--cpu --listen 127.0.0.1 --database-url sqlite:///:memory: --disable-api-nodes --fp32-text-enc"
     folders = ["--port", str(port), "--base-directory", str(base), "--log-stdout"]
-    return [str(PYTHON), "-u", str(COMFYUI / "main.py"), *options.split(), *folders]
+    interface = ["--front-end-root", str(front_end)] if front_end else []
+    return [str(PYTHON), "-u", str(COMFYUI / "main.py"), *options.split(), *folders, *interface]
 
 
 def tiny_checkpoint() -> Path:

@@ -68,6 +68,19 @@ VIDEOS = Package(
 )
 """MIT. The animated WebP files in them were saved by ComfyUI with their graphs."""
 
+NEWER_FRONT_END = "1.58.1"
+FRONT_END = Package(
+    f"comfyui-frontend-package=={NEWER_FRONT_END}",
+    "37912597537a731a8f421179618a736c24184c5bdbfa327f38b2fb7c291852d9",
+    ("",),
+)
+"""GPL-3. A newer interface than the one that ComfyUI 0.3.75 asks for."""
+
+
+def front_end() -> Path:
+    """The newer interface, as ComfyUI's --front-end-root takes it. Raises RecipeError."""
+    return fetched(FRONT_END) / "comfyui_frontend_package" / "static"
+
 
 def generator_pictures() -> Path:
     """The folder of sd-parsers' pictures, as `parsers/ComfyUI/img2img_cropped.png`. Raises RecipeError."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -24,7 +24,11 @@ ORDER = ("unit", "comfyui", "browser", "vllm", "gpu")
 """The folders' order in a run: the quick ones first, the one that stops the shared vLLM last. All but unit are markers
 too."""
 
-StartComfyUI = Callable[[Mapping[str, str]], "ComfyServer"]
+
+class StartComfyUI(Protocol):
+    """`front_end`: NEWER_FRONT_END, or "" for the interface that ComfyUI came with."""
+
+    def __call__(self, environment: Mapping[str, str], front_end: str = "") -> ComfyServer: ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,16 +85,19 @@ def checkpoint() -> Path:
 def start_comfyui(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Iterator[StartComfyUI]:
     """Starts a ComfyUI with the given environment variables (IMG2PROMPT_ENDPOINT, say), or hands out the one that
     runs with these already. Answers are not cached on disk unless asked for."""
+    from img2prompt.scripts.samples import NEWER_FRONT_END
+    from img2prompt.scripts.samples import front_end as newer_front_end
     from img2prompt.tests.comfyui.server import ComfyServer
 
-    running: dict[frozenset[tuple[str, str]], ComfyServer] = {}
+    running: dict[tuple[frozenset[tuple[str, str]], str], ComfyServer] = {}
     with ExitStack() as stack:
 
-        def start(environment: Mapping[str, str]) -> ComfyServer:
-            key = frozenset(environment.items())
+        def start(environment: Mapping[str, str], front_end: str = "") -> ComfyServer:
+            key = frozenset(environment.items()), front_end
             if key not in running:
-                defaults = {"IMG2PROMPT_CACHE": "false"}
-                server = ComfyServer(tmp_path_factory.mktemp("comfyui"), {**defaults, **environment}, checkpoint)
+                interface = {"": None, NEWER_FRONT_END: newer_front_end}[front_end]
+                base, wanted = tmp_path_factory.mktemp("comfyui"), {"IMG2PROMPT_CACHE": "false", **environment}
+                server = ComfyServer(base, wanted, checkpoint, interface and interface())
                 stack.callback(server.stop)
                 running[key] = server
             return running[key]

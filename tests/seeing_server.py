@@ -13,6 +13,9 @@ entries are used up by the next chat requests in the order of their arrival; eac
     status          an HTTP error, with `body` (JSON or text) and `headers`
     no_vision       the error of a model without vision, in the words of this kind of server
     hang_up         close the connection without an answer
+    break_after     of a streamed answer: close the connection after so many pieces
+    error_after     of a streamed answer: an error in the stream after so many pieces
+    no_stream       answer in one piece although a stream was asked for
 """
 
 from __future__ import annotations
@@ -27,18 +30,14 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from .seeing import Sight, answer_for, look_at
+from .seeing import Sight, look_at
+from .seeing_reply import NO_VISION, completion, stream
 
 Kind = Literal["vllm", "llamacpp", "plain"]
 PLAIN_FIELDS = {
     *("model", "messages", "response_format", "max_tokens", "temperature", "top_p", "presence_penalty", "seed"),
 }
 VLLM_FIELDS = {"top_k", "repetition_penalty", "repetition_detection"}
-NO_VISION = {
-    "vllm": (400, {"error": {"message": "seeing-model is not a multimodal model", "type": "BadRequestError"}}),
-    "llamacpp": (500, {"error": {"code": 500, "message": "image input is not supported - hint: provide the mmproj"}}),
-    "plain": (400, {"error": "Model does not support images. Please use a model that does."}),
-}
 PAYLOADS_KEPT = 100
 CHARACTERS_PER_TOKEN = 4
 """Of the text of a prompt."""
@@ -58,6 +57,10 @@ class Control:
     delay_s: float = 0.0
     hold: bool = False
     """Answer nobody until it is false again."""
+    words_per_s: float = 0.0
+    """How fast a streamed answer is written; 0: at once."""
+    pause_after: int = -1
+    """A streamed answer stops after so many pieces until this is -1 again."""
     script: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -70,6 +73,8 @@ class Counts:
     in_flight: int = 0
     max_in_flight: int = 0
     answered: int = 0
+    streamed: int = 0
+    """Chat requests that wanted their answer in pieces."""
     cancelled: int = 0
     """Chat requests whose client went away before the answer."""
     payloads: list[dict[str, Any]] = field(default_factory=list)
@@ -194,9 +199,10 @@ class SeeingServer:
         await asyncio.sleep(act.get("delay_s", self.control.delay_s))
         while self.control.hold:
             await asyncio.sleep(0.01)
-        return self._act(act, payload, sights, request)
+        self.counts.streamed += bool(payload.get("stream"))
+        return await self._act(act, payload, sights, request)
 
-    def _act(
+    async def _act(
         self, act: dict[str, Any], payload: dict[str, Any], sights: list[Sight], request: web.Request
     ) -> web.StreamResponse:
         """Do what the script says, or answer."""
@@ -214,11 +220,14 @@ class SeeingServer:
             text = body if isinstance(body, str) else json.dumps(body)
             kind = "text/html" if isinstance(body, str) else "application/json"
             return web.Response(status=act["status"], text=text, headers=act.get("headers"), content_type=kind)
-        return _completion(payload, sights, act)
+        reply = completion(payload, sights, act)
+        if payload.get("stream") and not act.get("no_stream"):
+            return await stream(reply, act, self.control, "stream_options" in payload, request)
+        return web.json_response(reply)
 
     def _check(self, payload: dict[str, Any]) -> list[Sight]:
         """What is seen in the payload's pictures. Raises Unacceptable."""
-        known = PLAIN_FIELDS | (VLLM_FIELDS if self.control.kind == "vllm" else set())
+        known = PLAIN_FIELDS | (VLLM_FIELDS if self.control.kind == "vllm" else set()) | self._streaming(payload)
         if unknown := payload.keys() - known:
             raise Unacceptable(f"unknown fields: {sorted(unknown)}")
         if missing := PLAIN_FIELDS - payload.keys():
@@ -247,6 +256,15 @@ class SeeingServer:
         if self.control.kind == "vllm":
             self._check_room(payload, sights)
         return sights
+
+    def _streaming(self, payload: dict[str, Any]) -> set[str]:
+        """The fields about streaming that are as they should be."""
+        match payload:
+            case {"stream": True, "stream_options": {"include_usage": True, **more}} if not more:
+                return {"stream"} | ({"stream_options"} if self.control.kind == "vllm" else set())
+            case {"stream": True}:
+                return {"stream"}
+        return set()
 
     def _check_room(self, payload: dict[str, Any], sights: list[Sight]) -> None:
         """That pictures, text and the longest answer fit into the context, without an answer that is cut short."""
@@ -280,22 +298,6 @@ def _under_their_numbers(shown: list[Any]) -> list[Any]:
 
 def _error(status: int, message: str) -> web.Response:
     return web.json_response({"error": {"message": message, "type": "invalid_request_error"}}, status=status)
-
-
-def _completion(payload: dict[str, Any], sights: list[Sight], act: dict[str, Any]) -> web.Response:
-    finish_reason = act.get("finish_reason", "stop")
-    content = act.get("content")
-    if content is None and "refusal" not in act:
-        content = json.dumps(answer_for(payload["response_format"]["json_schema"]["schema"], sights))
-        if finish_reason != "stop":
-            content = content[: len(content) // 2]
-    message = {"role": "assistant", "content": content}
-    message |= {"reasoning_content": act["reasoning"]} if "reasoning" in act else {}
-    message |= {"refusal": act["refusal"]} if "refusal" in act else {}
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-    usage = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
-    reply = {"id": "chatcmpl-1", "object": "chat.completion", "created": 0, "model": payload["model"]}
-    return web.json_response({**reply, "choices": [choice], "usage": usage})
 
 
 def main() -> None:

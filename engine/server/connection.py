@@ -15,6 +15,7 @@ from typing import IO, Any, TypeVar
 
 from ..client import ChatClient
 from ..errors import EngineError, StartFailed, Unreachable
+from ..load import Load
 from ..settings import Settings
 from . import control
 from .budget import Plan
@@ -59,6 +60,7 @@ class Connection:
         """What a start or wake does in a thread, which ends when it has ended and not before."""
         self.planned: Launch | None = None
         """How it is started here, once that was asked for."""
+        self.load = Load()
         self.served: Served | None = None
         """The server that was connected to last."""
         self.progress = ""
@@ -110,7 +112,7 @@ class Connection:
         if self.served is not None and self.served.is_in(state):
             return self.served
         settings = self._settings.model_copy(update={"cache": False})  # the backend keeps the answers itself
-        client = ChatClient(settings, state.url, state.token, model=launch.model)
+        client = ChatClient(settings, state.url, state.token, model=launch.model, load=self.load)
         self._clients.append(client)
         await client.ready(lambda line: None)
         self.served = Served(state, client)

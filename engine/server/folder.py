@@ -27,6 +27,8 @@ if sys.platform != "win32":  # where nothing of this is reached, but the message
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 SPAWN_TIMEOUT_S = 30.0
 ENDING_S = 0.05
+TAIL_LINES, TAIL_BYTES = 30, 2**14
+"""Of a server's log, that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,15 @@ class EngineFolder:
             return int((self.path / "asleep").read_text() or 1)
         except (OSError, ValueError):
             return 1 if self.asleep else 0
+
+    def log_tail(self) -> str:
+        """The last lines of the server's log; "" where there is none."""
+        try:
+            with self.log_file.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+                return "\n".join(log.read().decode(errors="replace").splitlines()[-TAIL_LINES:])
+        except OSError:
+            return ""
 
     def lease(self) -> IO[str]:
         """An open file that keeps the engine alive until it is closed, or its process has ended. Raises StartFailed."""

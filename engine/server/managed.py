@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from ...prompts.request import Answer, Request
 from ..answers import Answers
-from ..backend import Report, Status
+from ..backend import UNWATCHED, Report, Status, Watch
 from ..chat import Chat
 from ..context import Context, pixels_each, pixels_to_send
 from ..errors import Asleep, EngineError, Unreachable
@@ -91,10 +91,10 @@ class ManagedBackend:
                     await self._awake(report)
                     return
 
-    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """The kept answer, or the model's. Raises EngineError or PictureError."""
         pixels = pixels_to_send(request, self._context, report)
-        answering = self._answers.get(request, pixels, self.identity(), lambda chat: self._ask(chat, report))
+        answering = self._answers.get(request, pixels, self.identity(), lambda chat: self._ask(chat, report, watch))
         del request
         return await answering
 
@@ -129,16 +129,25 @@ class ManagedBackend:
         self._answers.close()
 
     def status(self) -> Status:
-        launch = self._connection.planned
-        counts = {"cache_hits": self._answers.hits, "cache_misses": self._answers.misses}
+        launch, load = self._connection.planned, self._connection.load
+        counts: dict[str, Any] = {"cache_hits": self._answers.hits, "cache_misses": self._answers.misses}
         if launch is None:
             detail = "vLLM has not been asked yet; the first request starts it."
             return Status(self.name, self._settings.model, "", detail, "stopped", **counts)
         state, asleep = launch.folder.now(), launch.folder.asleep
         phase = phase_of(state, asleep)
-        return Status(self.name, launch.model, state.url, describe(state, asleep), phase, **counts)
+        return Status(
+            *(self.name, launch.model, state.url, describe(state, asleep), phase),
+            **counts,
+            progress=self._connection.progress or (state.progress if phase == "starting" else ""),
+            gpu_bytes=launch.gpu_bytes,
+            running=load.running,
+            waiting=max(0, self.room.users - load.running),
+            tokens_per_s=load.tokens_per_s,
+            log_tail=launch.folder.log_tail() if phase == "failed" else "",
+        )
 
-    async def _ask(self, chat: Chat[Answer], report: Report) -> Answer:
+    async def _ask(self, chat: Chat[Answer], report: Report, watch: Watch) -> Answer:
         """The model's answer. It is asked once more where the server died over the first time."""
         with self.room.used():
             if self._watcher is None or self._watcher.done():
@@ -152,7 +161,7 @@ class ManagedBackend:
                     continue
                 sleeps = self._sleeps
                 try:
-                    return await served.client.ask(chat)
+                    return await served.client.ask(chat, watch)
                 except Asleep:
                     self._note_sleep()
                 except EngineError as error:

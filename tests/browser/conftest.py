@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from img2prompt.scripts.samples import NEWER_FRONT_END
 
 if TYPE_CHECKING:
     from img2prompt.tests.comfyui.server import ComfyServer
+    from img2prompt.tests.conftest import StartComfyUI
+    from img2prompt.tests.seeing_server import SeeingServer
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
 ARGUMENTS = [
@@ -43,6 +46,10 @@ NOT_OURS = ("https://api.comfy.org", "Failed to load resource")
 VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [105, 70]; app.canvas.setDirty(true, true); }"
 """The whole example workflow, beside the side bar."""
 
+FRONT_ENDS = ["", NEWER_FRONT_END]
+"""For `@pytest.mark.parametrize("comfyui", FRONT_ENDS, indirect=True)`: ComfyUI's own interface, and a newer one."""
+VIEWS = ["classic", "nodes-2.0"]
+
 RunWorkflow = Callable[[dict[str, Any]], tuple[str, Any]]
 Screenshot = Callable[..., None]
 
@@ -68,6 +75,17 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def comfyui(request: pytest.FixtureRequest, start_comfyui: StartComfyUI, session_endpoint: SeeingServer) -> ComfyServer:
+    """As that of tests/conftest.py; with one of FRONT_ENDS where the test is parametrized so."""
+    return start_comfyui({"IMG2PROMPT_ENDPOINT": session_endpoint.url}, getattr(request, "param", ""))
+
+
+def choose_view(page: Page, view: str) -> None:
+    """Show nodes in one of VIEWS from now on."""
+    page.evaluate("on => app.ui.settings.setSettingValueAsync('Comfy.VueNodes.Enabled', on)", view != "classic")
 
 
 @pytest.fixture

@@ -84,7 +84,13 @@ class ComfyServer:
     Raises RuntimeError with its log when it does not start.
     """
 
-    def __init__(self, base: Path, environment: Mapping[str, str], checkpoint: Path | None = None) -> None:
+    def __init__(
+        self,
+        base: Path,
+        environment: Mapping[str, str],
+        checkpoint: Path | None = None,
+        front_end: Path | None = None,
+    ) -> None:
         comfyui.prepare(base, checkpoint)
         self.base = base
         self.port = free_port()
@@ -94,7 +100,7 @@ class ComfyServer:
         """Where its nodes look for settings; not there yet."""
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                comfyui.command(base, self.port),
+                comfyui.command(base, self.port, front_end),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 import torch
-from img2prompt.engine.backend import Report, Status
+from img2prompt.engine.backend import UNWATCHED, Report, Status, Watch
 from img2prompt.engine.errors import Unreachable
 from img2prompt.engine.room import Room
 from img2prompt.prompts.request import Answer, Request
@@ -146,7 +146,7 @@ class GpuBackend:
                 await asyncio.sleep(0.01)
             self._becomes("awake", self.gpu_bytes)
 
-    async def answer(self, request: Request[Answer], report: Report) -> Answer:
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """Kept while the engine sleeps, as the server keeps its requests."""
         with self.room.used():
             await self.wake(report)

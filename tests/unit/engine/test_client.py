@@ -6,7 +6,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from img2prompt.engine.client import ChatClient, normalized
+from img2prompt.engine.address import normalized
+from img2prompt.engine.client import ChatClient
 from img2prompt.engine.errors import (
     AnswerCutOff,
     BadAnswer,

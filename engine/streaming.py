@@ -1,0 +1,54 @@
+"""A reply that comes in pieces, as one: chunks of the OpenAI API's stream put together while somebody listens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .errors import BadAnswer, Unreachable
+
+if TYPE_CHECKING:
+    from openai import AsyncStream
+
+TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+"""What a message may say, each in pieces."""
+
+
+async def whole_reply(stream: AsyncStream[object], wrote: Callable[[str], None]) -> object:
+    """The reply as a server without streaming would have sent it; `wrote` is given the text of the answer piece by
+    piece. A server that ignores `stream` sends it whole anyway.
+
+    Raises BadAnswer for what is no stream of chunks, Unreachable where it ends in the middle, and what the SDK raises.
+    """
+    response = stream.response
+    if "json" in response.headers.get("content-type", ""):
+        return json.loads(await response.aread())
+    parts: dict[str, list[str]] = {name: [] for name in TEXTS}
+    finish_reason, usage = None, None
+    try:
+        async for chunk in stream:
+            usage = _field(chunk, "usage") or usage
+            for choice in _field(chunk, "choices") or []:
+                finish_reason = _field(choice, "finish_reason") or finish_reason
+                for name in TEXTS:
+                    if text := _field(_field(choice, "delta"), name):
+                        parts[name].append(str(text))
+                        if name == "content":
+                            wrote(str(text))
+    except ValueError as error:  # json.JSONDecodeError is one
+        raise BadAnswer("The endpoint's stream is not JSON; use another server.") from error
+    if finish_reason is None:
+        raise Unreachable("The endpoint broke its answer off; see whether the server still runs.")
+    message = {name: "".join(pieces) for name, pieces in parts.items() if pieces}
+    return {"choices": [{"message": message, "finish_reason": finish_reason}], "usage": usage}
+
+
+def tokens_of(reply: object) -> int:
+    """How many tokens the answer has, as the server tells; 0 where it does not."""
+    tokens = _field(_field(reply, "usage"), "completion_tokens")
+    return tokens if isinstance(tokens, int) else 0
+
+
+def _field(value: object, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
