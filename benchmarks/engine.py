@@ -1,4 +1,5 @@
-"""What the engine adds to the model's own time: a hit in the cache, ask() beside a bare HTTP call, status().
+"""What the engine adds to the model's own time: a hit in the cache, ask() beside a bare HTTP call,
+what it costs to hear the words as they are written, status().
 
     python -P benchmarks/engine.py
 
@@ -27,6 +28,7 @@ from typing import Any
 
 import httpx2
 from img2prompt.engine import Engine, Settings
+from img2prompt.engine.backend import Watch
 from img2prompt.engine.chat import prepare, to_payload
 from img2prompt.engine.client import ChatClient
 from img2prompt.prompts import ImageAnalysis, Request, analysis_request
@@ -155,6 +157,29 @@ def added_ms(folder: Path) -> dict[str, Any]:
     }
 
 
+def streamed_ms(folder: Path) -> dict[str, Any]:
+    """ask() with somebody who listens to the words, beside ask(): what the pieces of one answer cost."""
+    picture, pieces = photograph(), []
+
+    class Listening(Watch):
+        def asked(self) -> bool:
+            pieces.clear()
+            return True
+
+        def wrote(self, text: str) -> None:
+            pieces.append(text)
+
+    with server() as url, engine(url, folder, cache=False) as asked:
+
+        def listen(turn: int) -> None:
+            request = analysis_request(picture, seed=turn)
+            asked.submit_many([request], watch=lambda _: Listening()).result()
+
+        streamed, whole = take_turns(listen, lambda turn: asked.ask(analysis_request(picture, seed=turn)))
+    added = streamed.minus(whole)
+    return {"pieces": len(pieces), "streamed": streamed.summary(), "whole": whole.summary(), "added": added}
+
+
 def status_ms(folder: Path) -> dict[str, float]:
     with server() as url, engine(url, folder, cache=True) as asked:
         (taken,) = take_turns(lambda _turn: asked.status())
@@ -179,6 +204,7 @@ def measure() -> dict[str, Any]:
             "load_before": os.getloadavg()[0],
             "cache_hit_1024_ms": cache_hit_ms(Path(folder)),
             "ask_1024_ms": added_ms(Path(folder)),
+            "streamed_ms": streamed_ms(Path(folder)),
             "status_ms": status_ms(Path(folder)),
         }
 

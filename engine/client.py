@@ -264,7 +264,8 @@ class ChatClient:
         if cause in DROPPED:
             return Unreachable(f"{self.base_url} broke the connection off; see whether the server still runs.")
         return Unreachable(
-            f"Nobody answers at {self.base_url}; start the server there, or correct IMG2PROMPT_ENDPOINT."
+            f"Nobody answers at {self.base_url}; start the server there, or correct the endpoint "
+            "(IMG2PROMPT_ENDPOINT, or the node Prompt Engine where that names one)."
         )
 
 

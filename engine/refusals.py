@@ -32,8 +32,8 @@ BY_STATUS: Mapping[int, tuple[type[EngineError], str]] = {
     # without the server's words: some repeat the key
     401: (WrongKey, "{url} refused the API key (401); set IMG2PROMPT_API_KEY to one that it accepts."),
     403: (WrongKey, "{url} refused the API key (403); set IMG2PROMPT_API_KEY to one that it accepts."),
-    404: (Refused, "{url} is no OpenAI-compatible API ({words}); correct IMG2PROMPT_ENDPOINT, usually ending in /v1."),
-    405: (Refused, "{url} is no OpenAI-compatible API ({words}); correct IMG2PROMPT_ENDPOINT, usually ending in /v1."),
+    404: (Refused, "{url} is no OpenAI-compatible API ({words}); correct the endpoint, usually ending in /v1."),
+    405: (Refused, "{url} is no OpenAI-compatible API ({words}); correct the endpoint, usually ending in /v1."),
     413: (Refused, "{url} refused the request as too large ({words}); lower IMG2PROMPT_MAX_PIXELS."),
     429: (Busy, "{url} has no room now ({words}); try again later, or lower IMG2PROMPT_MAX_IN_FLIGHT."),
     502: (Unreachable, "The server behind {url} does not answer ({words}); see whether it runs."),

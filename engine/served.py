@@ -34,7 +34,7 @@ class Served:
                 entries = [entry for entry in listed if isinstance(entry, Mapping) and entry.get("id")]
             case _:
                 raise Refused(
-                    f"{base_url} is no OpenAI-compatible API (it lists no models); correct IMG2PROMPT_ENDPOINT, "
+                    f"{base_url} is no OpenAI-compatible API (it lists no models); correct the endpoint, "
                     "usually ending in /v1."
                 )
         names = tuple(str(entry["id"]) for entry in entries)
