@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from img2prompt.engine.backend import Status
 from img2prompt.engine.errors import NoEngine, StartFailed, Unreachable
 from img2prompt.engine.server import control, launch
 from img2prompt.engine.server.folder import EngineFolder
@@ -77,17 +78,22 @@ async def soon(true: Any) -> None:
 
 def test_the_first_request_starts_it_and_tells(fake: FakeVllm) -> None:
     lines: list[str] = []
+    asked: list[ManagedBackend] = []
+    meanwhile: list[Status] = []
 
     def report(line: str) -> None:
         lines.append(line)
         if "3/7" in line:
+            meanwhile.append(asked[0].status())
             fake.go()
 
     async def run() -> None:
         async with backend(fake.settings()) as one:
+            asked.append(one)
             assert one.status().phase == "stopped"
             assert await one.answer(describe(), report) == ANSWER
             status = one.status()
+            assert (status.progress, status.log_tail, status.running, status.waiting) == ("", "", 0, 0)
             assert (status.engine, status.model, status.phase) == ("managed", "Tiny", "awake")
             assert status.endpoint.startswith("http://127.0.0.1:")
             assert str(fake.calls[0]["pid"]) in status.detail
@@ -95,6 +101,8 @@ def test_the_first_request_starts_it_and_tells(fake: FakeVllm) -> None:
 
     asyncio.run(run())
     assert "vLLM: loading weights 3/7" in lines
+    assert (meanwhile[0].phase, meanwhile[0].progress) == ("starting", "loading weights 3/7")
+    assert (meanwhile[0].running, meanwhile[0].waiting) == (0, 1)
     assert lines[-1] == ""
 
 
@@ -166,6 +174,7 @@ def test_a_failed_start_is_tried_again_and_a_closed_backend_used_again(fake: Fak
     with pytest.raises(StartFailed, match=r"(?s)exit code 1.*no such thing"):
         asyncio.run(run(None))
     assert one.status().phase == "failed"
+    assert "no such thing" in one.status().log_tail
     fake.go()
     asyncio.run(run(ANSWER))
     asyncio.run(run(ANSWER))
@@ -232,6 +241,7 @@ def test_it_sleeps_is_woken_once_for_all_and_keeps_what_is_in_flight(fake: FakeV
             waiting = [asyncio.create_task(ask(one, number)) for number in range(3, 6)]
             await asyncio.sleep(0.3)
             assert fake.posts.count(CHAT) == 3  # nothing is sent to a sleeping engine
+            assert one.status().running + one.status().waiting == 6
             assert not any(task.done() for task in flying)
             one.room.give()
             assert await asyncio.gather(*flying, *waiting) == [ANSWER] * 6
