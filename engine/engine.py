@@ -110,8 +110,12 @@ class Engine:
     def wake(self, report: Report | None = None) -> Status:
         """Have the model on the GPU, as the first request would, starting its server where none runs, and say who
         answers; blocks. Raises EngineError."""
-        _wait(self._running().submit(self._wake(report or _say_nothing)))
+        _wait(self.submit_wake(report))
         return self.status()
+
+    def submit_wake(self, report: Report | None = None) -> Future[None]:
+        """Begin to do so; the future's `cancel()` ends the waiting, not a start that has begun."""
+        return self._running().submit(self._wake(report or _say_nothing))
 
     def stop(self) -> None:
         """End the engine's server for everybody on this machine, and `close()`; the next request starts it again."""

@@ -52,6 +52,11 @@ def engines() -> list[Engine]:
     return list(_made.engines)
 
 
+def made_from() -> Settings | None:
+    """The settings that `engines()` were made from; None where nobody has asked for one."""
+    return _made.settings
+
+
 def close_engines() -> None:
     """Close them all; the next `shared_engine()` makes another."""
     _begin(None)

@@ -19,9 +19,10 @@ class Img2PromptExtension(ComfyExtension):
         from .release_prompt_engine import ReleasePromptEngine
         from .render_prompt import RenderPrompt
         from .save_prompt import SavePrompt
+        from .start_prompt_engine import StartPromptEngine
 
         routes.add()
         return [
             *(ImageToPrompt, ImageToText, RenderPrompt, MixPrompt, MultiImageStory),
-            *(ReadPrompt, SavePrompt, PromptEngine, ReleasePromptEngine),
+            *(ReadPrompt, SavePrompt, PromptEngine, StartPromptEngine, ReleasePromptEngine),
         ]

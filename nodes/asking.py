@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
+from ..prompts.request import Answer
 from .comfy import Progress, WorkStopped, wait
-from .vram import WHEN_NEEDED, using
+from .live import LiveText
+from .shown import Answered, answered_by
+from .vram import using
 
 if TYPE_CHECKING:
     from ..engine import Engine
     from ..engine.choice import EngineChoice
-    from ..prompts.request import Answer, Request
+    from ..prompts.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class ChosenEngine:
 
     choice: EngineChoice | None = None
     """None: the settings alone choose."""
-    release: str = WHEN_NEEDED
-    """One of RELEASES."""
+    release: str = ""
+    """One of RELEASES; "": as the settings say."""
 
     def open(self) -> Engine:
         """The engine itself, shared by all who choose alike. Raises NoEngine or SettingsError."""
@@ -35,18 +38,37 @@ OF_THE_SETTINGS = ChosenEngine()
 """Where no Prompt Engine is connected."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[Answer]):
+    """What was answered to several requests, in their order."""
+
+    answers: list[Answer]
+    how: list[Answered]
+    """Of each, who answered it and how fast."""
+
+
 async def ask_all(
     engine: Engine, release: str, requests: Iterable[Request[Answer]], progress: Progress
-) -> list[Answer]:
-    """Answer all requests, in their order, with the GPU shared as `release` says. Raises EngineError, PictureError, or
-    ComfyUI's InterruptProcessingException."""
+) -> Answers[Answer]:
+    """Answer all requests, with the GPU shared as `release` says, while the browser is told what the model writes.
+    Raises EngineError, PictureError, or ComfyUI's InterruptProcessingException."""
     from ..engine import NoEngine
 
-    with using(engine, release) as tend:
+    def on_answer(index: int, _: Answer) -> None:
+        live.answered(index)
+        progress.step()
+
+    def tend() -> None:
+        make_room()
+        live.send()
+
+    with LiveText(progress.node_id, progress.total) as live, using(engine, release) as make_room:
         asked = engine.submit_many(
-            requests, total=progress.total, on_answer=lambda *_: progress.step(), report=progress.say
+            requests, total=progress.total, on_answer=on_answer, report=progress.say, watch=live.watch
         )
         try:
-            return await wait(asked, progress, tend)
+            answers = await wait(asked, progress, tend)
         except WorkStopped as error:
             raise NoEngine("The engine was stopped before it had answered; run the workflow again.") from error
+    status = engine.status()
+    return Answers(answers, [answered_by(status, live.seconds(index)) for index in range(len(answers))])

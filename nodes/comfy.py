@@ -1,27 +1,37 @@
-"""The ComfyUI API shim: the only file that imports ComfyUI.
+"""The ComfyUI API shim: with its part comfy_progress.py the only file that imports ComfyUI.
 
-It knows the V3 node API, the progress bar, how ComfyUI's Cancel reaches a node, its folders of pictures, its memory
-manager and its HTTP server. It knows nothing of prompts or engines. Everything but the node API is imported on first
-use, so that node schemas can be built without a server.
+It knows the V3 node API, ComfyUI's folders of pictures, its memory manager and its HTTP server; of comfy_progress.py
+are the progress bar, messages to the browser and how Cancel reaches a node. Others import all of it from here. It knows
+nothing of prompts or engines. Everything but the node API is imported on first use, so that node schemas can be built
+without a server.
 """
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import inspect
 import os
 import sys
-import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from comfy_api.latest import ComfyAPI, ComfyExtension, io
+from comfy_api.latest import ComfyExtension, io
+
+from .comfy_progress import (
+    Progress,
+    WorkStopped,
+    in_thread,
+    listener,
+    running_server,
+    stop_if_interrupted,
+    tell,
+    wait,
+)
 
 __all__ = [
+    "Asked",
     "ComfyExtension",
     "Handler",
     "Progress",
@@ -32,6 +42,7 @@ __all__ = [
     "in_thread",
     "input_pictures",
     "io",
+    "listener",
     "load_image",
     "load_models_gpu",
     "metadata_disabled",
@@ -41,24 +52,27 @@ __all__ = [
     "schema",
     "serve",
     "stop_if_interrupted",
+    "tell",
     "wait",
 ]
 
-POLL_S = 0.05
-"""How often a waiting node looks for Cancel and moves its progress bar."""
-LASTING_S = 1.0
-"""A text is shown on the node when it has held so long: the front end never takes one away again."""
 
-Result = TypeVar("Result")
-Handler = Callable[[Mapping[str, str]], Awaitable[tuple[int, object]]]
-"""Takes a request's headers (their names in any case), gives an HTTP status and what becomes its JSON."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One HTTP request to ComfyUI's server."""
 
-_waiting: dict[concurrent.futures.Future[Any], bool] = {}
-"""What nodes wait for now, and whether Cancel has reached it."""
+    headers: Mapping[str, str]
+    """Their names in any case."""
+    query: Mapping[str, str]
+    peer: str
+    """The address that the connection comes from."""
+    body: Callable[[], Awaitable[bytes]]
+    gone: Callable[[], bool]
+    """Whether nobody waits for the answer any more: aiohttp does not end a handler then."""
 
 
-class WorkStopped(Exception):
-    """What a node waited for was stopped, and not by ComfyUI's Cancel."""
+Handler = Callable[[Asked], Awaitable[tuple[int, object]]]
+"""Gives an HTTP status and what becomes the answer's JSON."""
 
 
 def schema(**fields: Any) -> io.Schema:
@@ -68,114 +82,6 @@ def schema(**fields: Any) -> io.Schema:
     """
     known = inspect.signature(io.Schema).parameters
     return io.Schema(**{name: value for name, value in fields.items() if name in known})
-
-
-class Progress:
-    """How far a node is: counted and told from any thread, shown by `wait` from ComfyUI's."""
-
-    def __init__(self, total: int, node_id: str | None = None) -> None:
-        self.total = total
-        self.node_id = node_id
-        self._lock = threading.Lock()
-        self._done = 0
-        self._text = ""
-        self._said_at = 0.0
-
-    def step(self) -> None:
-        """One more of `total` is done."""
-        with self._lock:
-            self._done += 1
-
-    def say(self, text: str) -> None:
-        """What is going on now, in one line."""
-        with self._lock:
-            self._text, self._said_at = text, time.monotonic()
-
-    def read(self) -> tuple[int, str]:
-        """How many are done, and what was said last, if that has lasted; else ""."""
-        with self._lock:
-            lasts = time.monotonic() - self._said_at > LASTING_S
-            return self._done, self._text if lasts else ""
-
-
-def _nothing() -> None:
-    """Nothing to tend to."""
-
-
-async def wait(
-    future: concurrent.futures.Future[Result], progress: Progress, tend: Callable[[], None] = _nothing
-) -> Result:
-    """The future's result, while ComfyUI's Cancel is heeded, the progress bar moves, and `tend` is called on ComfyUI's
-    thread every POLL_S.
-
-    Cancel stops the work of every node that waits here, because ComfyUI tells only the first that asks, and runs one
-    workflow at a time. Raises ComfyUI's InterruptProcessingException then, and WorkStopped where somebody else
-    cancelled the future. A ComfyUI that stops waiting for other reasons (another node failed) cancels it too.
-    """
-    _waiting[future] = False
-    waited = asyncio.wrap_future(future)
-    shown: tuple[int, str] = (-1, "")
-    try:
-        while True:
-            stop_if_interrupted()
-            if _waiting[future]:  # another node heard the Cancel, and this work cannot be cancelled
-                raise _interruption()
-            tend()
-            if (now := progress.read()) != shown:
-                await _show(progress, now, shown)
-                shown = now
-            if waited.done():
-                return waited.result()
-            await asyncio.wait([waited], timeout=POLL_S)
-    except asyncio.CancelledError:
-        if not future.cancelled():
-            raise  # ComfyUI itself stops waiting
-        # ComfyUI's worker does not survive a CancelledError
-        if _waiting[future]:  # another waiting node heard the Cancel, and took this one along
-            raise _interruption() from None
-        raise WorkStopped from None
-    finally:
-        del _waiting[future]
-        waited.cancel()
-
-
-async def in_thread(work: Callable[[], Result], progress: Progress) -> Result:
-    """What `work` returns, done on a thread of its own while ComfyUI stays responsive and Cancel is heeded: after one
-    nobody waits for it any more."""
-    pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="img2prompt-node")
-    try:
-        return await wait(pool.submit(work), progress)
-    finally:
-        pool.shutdown(wait=False)
-
-
-def _interruption() -> Exception:
-    import comfy.model_management
-
-    return comfy.model_management.InterruptProcessingException()
-
-
-def stop_if_interrupted() -> None:
-    """Raise ComfyUI's InterruptProcessingException after a Cancel, and stop what all waiting nodes wait for."""
-    import comfy.model_management
-
-    try:
-        comfy.model_management.throw_exception_if_processing_interrupted()
-    except comfy.model_management.InterruptProcessingException:
-        for future in list(_waiting):
-            _waiting[future] = True
-            future.cancel()
-        raise
-
-
-async def _show(progress: Progress, now: tuple[int, str], before: tuple[int, str]) -> None:
-    done, text = now
-    if done != before[0]:
-        await ComfyAPI.Execution().set_progress(done, progress.total)
-    if text and text != before[1] and progress.node_id is not None:
-        from server import PromptServer
-
-        PromptServer.instance.send_progress_text(text, progress.node_id)
 
 
 def input_pictures() -> list[str]:
@@ -270,21 +176,22 @@ def serve(routes: Mapping[tuple[str, str], Handler]) -> None:
 
     Nothing where no server runs: a program may list our nodes without one. It must come before the server starts.
     """
-    server = sys.modules.get("server")
-    running = getattr(getattr(server, "PromptServer", None), "instance", None)
-    if server is None or running is None:
+    if (running := running_server()) is None:
         return
+    web = sys.modules["server"].web  # aiohttp's
     there = {(getattr(route, "method", ""), getattr(route, "path", "")) for route in running.routes}
     for (method, path), handler in routes.items():
         if (method, path) not in there:
-            running.routes.route(method, path)(_answering(handler, server.web))
+            running.routes.route(method, path)(_answering(handler, web))
 
 
 def _answering(handler: Handler, web: Any) -> Callable[[Any], Awaitable[Any]]:
     """`handler` as aiohttp, which is `web`, calls it."""
 
     async def answer(request: Any) -> Any:
-        status, body = await handler(request.headers)
-        return web.json_response(body, status=status)
+        gone = lambda: request.transport is None or request.transport.is_closing()  # noqa: E731
+        asked = Asked(request.headers, request.query, request.remote or "", request.read, gone)
+        status, body = await handler(asked)
+        return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
 
     return answer

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import inputs
-from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
+from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_all
 from .comfy import Progress, io, schema
 from .images import check_batch, to_pictures
+from .shown import shown_prompts
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,7 @@ class ImageToPrompt(io.ComfyNode):
             category="img2prompt",
             description="Looks at each picture and writes the prompt that would draw it, in the form that the chosen "
             "model family wants, with its negative prompt, an art-style analysis and a caption.",
-            search_aliases=["caption", "interrogate", "describe", "reverse prompt", "Qwen3-VL", "img2prompt"],
+            search_aliases=["caption", "interrogate", "describe", "reverse prompt", "反推", "Qwen3-VL", "img2prompt"],
             inputs=[
                 inputs.image(),
                 inputs.family(),
@@ -77,16 +78,10 @@ class ImageToPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        family: str | None = None,
-        look_at: str | None = None,
-        emphasis: str | None = None,
-        unknown_tags: str | None = None,
-    ) -> bool | str:
-        """Whether the chosen words exist: ComfyUI does not check a V3 combo's value."""
-        choices = inputs.bad_choice(look_at=look_at, emphasis=emphasis, unknown_tags=unknown_tags)
-        return inputs.bad_family(family) or choices or True
+    def validate_inputs(cls, family: str | None = None) -> bool | str:
+        """Whether there is such a family: ComfyUI does not check a V3 combo's value. It would say of each input that is
+        named here what is wrong with one, so the other choices are checked when the node runs."""
+        return inputs.bad_family(family) or True
 
     @classmethod
     def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
@@ -132,10 +127,10 @@ class ImageToPrompt(io.ComfyNode):
             )
             for picture in to_pictures(image, asked.settings.max_pixels)
         )
-        analyses = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
+        found = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
-        prompts = render_all(analyses, names, family, options, known=known_prompt)
-        return _output(prompts, analyses, _note(known_prompt, look_at))
+        prompts = render_all(found.answers, names, family, options, known=known_prompt)
+        return _output(prompts, found, family, _note(known_prompt, look_at))
 
 
 def _note(known_prompt: str, look_at: str) -> list[str]:
@@ -149,18 +144,19 @@ def _note(known_prompt: str, look_at: str) -> list[str]:
     return ["The model was told the known prompt, and wrote this."]
 
 
-def _output(prompts: list[Prompt], analyses: list[ImageAnalysis], note: list[str]) -> io.NodeOutput:
+def _output(prompts: list[Prompt], found: Answers[ImageAnalysis], family: str, note: list[str]) -> io.NodeOutput:
     """The five lists, and the prompts for the node's own display."""
     return io.NodeOutput(
         [prompt.positive for prompt in prompts],
         [prompt.negative for prompt in prompts],
         [prompt.style for prompt in prompts],
         [prompt.caption for prompt in prompts],
-        [analysis.model_dump_json() for analysis in analyses],
+        [analysis.model_dump_json() for analysis in found.answers],
         ui={
             "text": [prompt.positive for prompt in prompts],
             "negative": [prompt.negative for prompt in prompts],
             "art_style": [prompt.style for prompt in prompts],
             "note": note,
+            "shown": shown_prompts(prompts, family, found.how, note),
         },
     )

@@ -8,6 +8,7 @@ from . import inputs
 from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
 from .comfy import Progress, io, schema
 from .images import check_batch, to_pictures
+from .shown import shown_texts
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +83,7 @@ class ImageToText(io.ComfyNode):
             extra=extra_instruction,
             seed=seed & inputs.MAX_SEED,
         )
-        answers = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
+        written = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
         names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
-        texts = finished_texts(answers, names)
-        return io.NodeOutput(texts, ui={"text": texts})
+        texts = finished_texts(written.answers, names)
+        return io.NodeOutput(texts, ui={"text": texts, "shown": shown_texts(texts, written.how)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, get_args
 
 from ..prompts.catalogue import family_names, family_version, vocabulary_files
@@ -17,10 +17,35 @@ EMPHASIS = get_args(Emphasis)
 UNKNOWN_TAGS = get_args(UnknownTags)
 ENGINE = io.Custom("IMG2PROMPT_ENGINE")
 """What Prompt Engine gives: a `ChosenEngine`."""
+AUTOGROW: Any = getattr(io, "Autogrow", None)
+"""ComfyUI's own inputs that come and go with their links. 0.3.75 has none."""
 MAX_SEED = 0xFFFF_FFFF
 """Seeds are 32 bits, because not every OpenAI-compatible server takes more."""
 
 Value = TypeVar("Value")
+SomeInput = TypeVar("SomeInput", bound=io.Input)
+
+
+def advanced(given: SomeInput) -> SomeInput:
+    """The input, as one that is seldom needed: newer front ends fold it away, and send its value all the same.
+
+    Not by the argument `advanced`, which 0.3.75 does not have: in every release so far this reaches the definition.
+    """
+    given.extra_dict = {**(given.extra_dict or {}), "advanced": True}
+    return given
+
+
+def growing(group: str, tooltip: str, one: Callable[[str], io.Input], names: Sequence[str]) -> list[io.Input]:
+    """Optional inputs of one kind, of which the front end shows those that are connected and one more.
+
+    ComfyUI's own Autogrow where there is one: its inputs are `<group>.<name>` in graphs and workflow files, and a
+    node gets them as one argument, `group`, a dict of those that are connected. In 0.3.75 they are plain inputs.
+    """
+    if AUTOGROW is None:
+        return [one(name) for name in names]
+    # at the least `min` and one more are shown; none of them is required, because `one` is optional
+    template = AUTOGROW.TemplateNames(one("image"), list(names), min=1)
+    return [AUTOGROW.Input(group, template=template, optional=True, tooltip=tooltip)]
 
 
 def image(gets: str = "prompt") -> io.Image.Input:
@@ -50,21 +75,25 @@ def look_at() -> io.Combo.Input:
 
 def emphasis() -> io.Combo.Input:
     """What the prompt stresses."""
-    return io.Combo.Input(
-        "emphasis",
-        options=list(EMPHASIS),
-        default=EMPHASIS[0],
-        tooltip="What to stress: by weights where the family reads them, else by saying it first.",
+    return advanced(
+        io.Combo.Input(
+            "emphasis",
+            options=list(EMPHASIS),
+            default=EMPHASIS[0],
+            tooltip="What to stress: by weights where the family reads them, else by saying it first.",
+        )
     )
 
 
 def unknown_tags() -> io.Combo.Input:
     """What happens to tags that Danbooru does not have."""
-    return io.Combo.Input(
-        "unknown_tags",
-        options=list(UNKNOWN_TAGS),
-        default=UNKNOWN_TAGS[0],
-        tooltip="For families trained on Danbooru's tags: keep or drop what is no tag there. Others keep all.",
+    return advanced(
+        io.Combo.Input(
+            "unknown_tags",
+            options=list(UNKNOWN_TAGS),
+            default=UNKNOWN_TAGS[0],
+            tooltip="For families trained on Danbooru's tags: keep or drop what is no tag there. Others keep all.",
+        )
     )
 
 
@@ -98,11 +127,13 @@ def analysis(name: str = "analysis", what: str = "") -> io.String.Input:
 
 def closed_vocabulary() -> io.Boolean.Input:
     """Whether the model may write Danbooru's tags only."""
-    return io.Boolean.Input(
-        "closed_vocabulary",
-        default=False,
-        tooltip="For families trained on Danbooru's tags: let the model write no others. Asks the model again. "
-        "Other families pay no heed to it.",
+    return advanced(
+        io.Boolean.Input(
+            "closed_vocabulary",
+            default=False,
+            tooltip="For families trained on Danbooru's tags: let the model write no others. Asks the model again. "
+            "Other families pay no heed to it.",
+        )
     )
 
 
@@ -133,12 +164,14 @@ def leave_out() -> io.String.Input:
 
 def token_budget() -> io.Int.Input:
     """The longest prompt, in tokens."""
-    return io.Int.Input(
-        "token_budget",
-        default=0,
-        min=0,
-        max=2048,
-        tooltip="The longest prompt, in tokens of the family's own text encoder. 0: what suits the family.",
+    return advanced(
+        io.Int.Input(
+            "token_budget",
+            default=0,
+            min=0,
+            max=2048,
+            tooltip="The longest prompt, in tokens of the family's own text encoder. 0: what suits the family.",
+        )
     )
 
 
@@ -199,12 +232,3 @@ def bad_text_preset(name: str | None) -> str | None:
     if name is None or name in text_preset_names():
         return None
     return f"There is no text preset {name!r}; choose one of {', '.join(text_preset_names())}."
-
-
-def bad_choice(**chosen: str | None) -> str | None:
-    """Why one of these choices is none, or None: `look_at`, `emphasis`, `unknown_tags`."""
-    choices = {"look_at": LOOK_AT, "emphasis": EMPHASIS, "unknown_tags": UNKNOWN_TAGS}
-    for name, value in chosen.items():
-        if value is not None and value not in choices[name]:
-            return f"{name} cannot be {value!r}; choose one of {', '.join(choices[name])}."
-    return None

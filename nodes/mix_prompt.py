@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..prompts.errors import AnalysisError, NothingToSay, PromptError
+from ..prompts.errors import AnalysisError, NothingToSay
 from ..prompts.mix import ASPECTS, SOURCES, Recipe
 from . import inputs
 from .comfy import io, schema
+from .shown import shown_prompts
 
 if TYPE_CHECKING:
     from ..prompts import ImageAnalysis
@@ -50,23 +51,10 @@ class MixPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        subject: str | None = None,
-        setting: str | None = None,
-        composition: str | None = None,
-        light: str | None = None,
-        color: str | None = None,
-        style: str | None = None,
-        family: str | None = None,
-        emphasis: str | None = None,
-        unknown_tags: str | None = None,
-    ) -> bool | str:
-        """Whether the chosen words exist: ComfyUI does not check a V3 combo's value."""
-        sources = (subject, setting, composition, light, color, style)
-        bad = _bad_recipe(dict(zip(ASPECTS, sources, strict=True)))
-        chosen = inputs.bad_choice(emphasis=emphasis, unknown_tags=unknown_tags)
-        return bad or inputs.bad_family(family) or chosen or True
+    def validate_inputs(cls, family: str | None = None) -> bool | str:
+        """Whether there is such a family: ComfyUI does not check a V3 combo's value. It would say of each input that is
+        named here what is wrong with one, so the other choices are checked when the node runs."""
+        return inputs.bad_family(family) or True
 
     @classmethod
     def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
@@ -103,7 +91,12 @@ class MixPrompt(io.ComfyNode):
             found.negative,
             found.style,
             mixed.model_dump_json(),
-            ui={"text": [found.positive], "negative": [found.negative], "art_style": [found.style]},
+            ui={
+                "text": [found.positive],
+                "negative": [found.negative],
+                "art_style": [found.style],
+                "shown": shown_prompts([found], family),
+            },
         )
 
 
@@ -115,15 +108,6 @@ def _aspect(name: str) -> io.Combo.Input:
         default=_DEFAULTS[name],
         tooltip=f"{ASPECTS[name]} From picture A, from picture B, or left open.",
     )
-
-
-def _bad_recipe(chosen: dict[str, str | None]) -> str | None:
-    """Why there is no such mix, or None. A linked input arrives as None: it is checked when it is there."""
-    try:
-        Recipe.from_texts(**{aspect: source for aspect, source in chosen.items() if source is not None})
-    except PromptError as error:
-        return str(error)
-    return None
 
 
 def _read(picture: str, text: str) -> ImageAnalysis:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..prompts.options import FEWEST_PICTURES, MOST_BEATS, MOST_PICTURES
 from . import inputs
-from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
+from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_all
 from .comfy import Progress, in_thread, io, schema
 from .images import check_batch, from_picture, one_after_another
+from .shown import shown_story
 
 if TYPE_CHECKING:
     import torch
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from ..prompts import Panel, RenderOptions, Request, Story
 
 SEPARATE = tuple(f"image_{number}" for number in range(1, MOST_PICTURES + 1))
-PICTURES = ("images", *SEPARATE)
-"""The inputs that take pictures, in the order in which the story has them."""
+GROUP = "pictures"
+"""What ComfyUI's Autogrow calls them together, where there is one: `pictures.image_1` and on."""
 
 
 class MultiImageStory(io.ComfyNode):
@@ -39,7 +40,7 @@ class MultiImageStory(io.ComfyNode):
             description=f"Looks at {FEWEST_PICTURES} to {MOST_PICTURES} pictures together and tells their story: each "
             "beat is a prompt, in which a character looks the same wherever it appears.",
             search_aliases=["story", "storyboard", "comic", "narrative", "video frames", "img2prompt"],
-            inputs=[*_pictures(), *_widgets(), inputs.engine()],
+            inputs=_inputs(),
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
             is_input_list=True,
@@ -47,15 +48,14 @@ class MultiImageStory(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        family: Sequence[str | None] = (None,),
-        emphasis: Sequence[str | None] = (None,),
-        unknown_tags: Sequence[str | None] = (None,),
-    ) -> bool | str:
-        """Whether the chosen words exist: ComfyUI does not check a V3 combo's value. A linked input is [None]."""
-        choices = inputs.bad_choice(emphasis=emphasis[0], unknown_tags=unknown_tags[0])
-        return inputs.bad_family(family[0]) or choices or True
+    def validate_inputs(cls, family: Sequence[str | None] = (None,), pictures: object = None) -> bool | str:
+        """Whether there is such a family: ComfyUI does not check a V3 combo's value. It would say of each input that is
+        named here what is wrong with one, so the other choices are checked when the node runs. A linked input is
+        [None].
+
+        `pictures` is of no account; some releases with Autogrow hand it to whoever is asked about other inputs.
+        """
+        return inputs.bad_family(family[0]) or True
 
     @classmethod
     def fingerprint_inputs(cls, family: Sequence[str | None] = (None,), **_: object) -> str:
@@ -70,15 +70,15 @@ class MultiImageStory(io.ComfyNode):
     ) -> io.NodeOutput:
         """Ask one question about all pictures, and render its answer. `given` are the inputs by name, those that have
         nothing left out. Raises Img2PromptError: an error is never a text."""
-        batches = [batch for name in PICTURES for batch in given.pop(name, ())]
+        batches = _take_batches(given)
         wish = _Wish(**{name: inputs.only(name, values) for name, values in given.items()})
         chosen = inputs.only("engine", engine)
         options = wish.check(sum(map(check_batch, batches)))
         asked = chosen.open()
         progress = Progress(1, cls.hidden.unique_id)
         request, seen_at = await in_thread(lambda: _request(wish, batches, asked), progress)
-        (story,) = await ask_all(asked, chosen.release, [request], progress)
-        return await in_thread(lambda: _output(story, wish.family, options, request.pictures, seen_at), progress)
+        told = await ask_all(asked, chosen.release, [request], progress)
+        return await in_thread(lambda: _output(told, wish.family, options, request.pictures, seen_at), progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,20 @@ class _Wish:
         )
 
 
+def _take_batches(given: dict[str, Any]) -> list[torch.Tensor]:
+    """Takes out of a node's inputs those that are pictures, in the order in which the story has them.
+
+    A graph of the API goes with one release's names, and ComfyUI hands on links of names that it does not know: so all
+    are taken everywhere, the dict of Autogrow, its `pictures.image_1`, and the plain `image_1`.
+    """
+    grown = given.pop(GROUP, None) or {}
+    batches = list(given.pop("images", ()))
+    for name in SEPARATE:
+        for found in (grown.get(name), given.pop(f"{GROUP}.{name}", None), given.pop(name, None)):
+            batches += found or ()
+    return batches
+
+
 def _request(wish: _Wish, batches: Sequence[torch.Tensor], asked: Engine) -> tuple[Request[Story], str]:
     """The request, and a sentence about the pixels of its pictures where the model's context leaves fewer than the
     settings do. Raises EngineError, PictureError or PromptError."""
@@ -137,19 +151,23 @@ def _request(wish: _Wish, batches: Sequence[torch.Tensor], asked: Engine) -> tup
     return request, f"Pictures seen at up to {side} x {side} pixels each, to fit the model's context."
 
 
-def _pictures() -> list[io.Image.Input]:
-    """The inputs PICTURES."""
-    return [
-        io.Image.Input(
-            "images",
-            optional=True,
-            tooltip="The pictures in their order: a batch, such as a video's frames, or a list of any sizes.",
-        ),
-        *(
-            io.Image.Input(name, optional=True, tooltip="A picture, of any size. They come in order, after images.")
-            for name in SEPARATE
-        ),
-    ]
+def _inputs() -> list[io.Input]:
+    """All inputs: those that `_take_batches` takes, those of `_Wish`, and the engine."""
+
+    tooltip = "A picture, of any size. They come in order, after images."
+
+    def one(name: str) -> io.Image.Input:
+        return io.Image.Input(name, optional=True, tooltip=tooltip)
+
+    images = io.Image.Input(
+        "images",
+        optional=True,
+        tooltip="The pictures in their order: a batch, such as a video's frames, or a list of any sizes.",
+    )
+    separate = inputs.growing(GROUP, tooltip, one, SEPARATE)
+    others = [*_widgets(), inputs.engine()]
+    # Autogrow's must be last: the front end pastes links by number, before there are as many sockets as were copied
+    return [images, *others, *separate] if inputs.AUTOGROW else [images, *separate, *others]
 
 
 def _widgets() -> list[Any]:
@@ -197,17 +215,19 @@ def _per_beat(name: str, tooltip: str) -> io.String.Output:
 
 
 def _output(
-    story: Story, family: str, options: RenderOptions, pictures: Sequence[Image.Image], seen_at: str
+    told: Answers[Story], family: str, options: RenderOptions, pictures: Sequence[Image.Image], seen_at: str
 ) -> io.NodeOutput:
     """The outputs, and the story for the node's own display. Raises PromptError."""
     from ..prompts import render_story
     from ..prompts.panels import storyboard_grid
 
+    (story,), (how,) = told.answers, told.how
     board = render_story(story, family, options)
-    told = "\n\n".join([board.text, *(f"({note})" for note in (*board.notes, seen_at) if note)])
+    notes = [note for note in (*board.notes, seen_at) if note]
+    text = "\n\n".join([board.text, *(f"({note})" for note in notes)])
     prompts = [panel.prompt for panel in board.panels]
     return io.NodeOutput(
-        told,
+        text,
         prompts,
         [panel.negative for panel in board.panels],
         [_caption(panel) for panel in board.panels],
@@ -216,7 +236,7 @@ def _output(
         [json.dumps([asdict(region) for region in panel.regions], ensure_ascii=False) for panel in board.panels],
         story.model_dump_json(),
         from_picture(storyboard_grid(board, pictures)),
-        ui={"text": [told], "prompts": prompts},
+        ui={"text": [text], "prompts": prompts, "shown": shown_story(board, family, how, notes)},
     )
 
 

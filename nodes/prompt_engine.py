@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FROM_SETTINGS = "from settings"
 MODEL_CHOICES = [FROM_SETTINGS, *MODELS]
 PRECISION_CHOICES = [FROM_SETTINGS, *PRECISIONS]
+RELEASE_CHOICES = [FROM_SETTINGS, *RELEASES]
 
 
 class PromptEngine(io.ComfyNode):
@@ -29,7 +30,7 @@ class PromptEngine(io.ComfyNode):
             display_name="Prompt Engine",
             category="img2prompt",
             description="Chooses the model that looks at the pictures, and when it leaves the GPU. Nodes without it "
-            "ask the engine of your settings, which leaves when VRAM is needed.",
+            "ask the engine of your settings.",
             search_aliases=["vllm", "Qwen3-VL", "unload", "vram", "endpoint", "img2prompt"],
             inputs=[
                 io.Combo.Input(
@@ -47,8 +48,8 @@ class PromptEngine(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "release",
-                    options=list(RELEASES),
-                    default=RELEASES[0],
+                    options=RELEASE_CHOICES,
+                    default=FROM_SETTINGS,
                     tooltip="When the engine leaves the GPU: when ComfyUI needs the memory, after each run, or never "
                     "('keep'); 'stop' ends its server too, so the next run starts it anew.",
                 ),
@@ -84,11 +85,11 @@ class PromptEngine(io.ComfyNode):
         from ..engine import Settings
         from ..engine.errors import SettingsError
 
-        if release not in RELEASES:  # ComfyUI does not check a V3 combo's value
-            raise SettingsError(f"release cannot be {release!r}; choose one of {', '.join(RELEASES)}.")
+        if release not in RELEASE_CHOICES:  # ComfyUI does not check a V3 combo's value
+            raise SettingsError(f"release cannot be {release!r}; choose one of {', '.join(RELEASE_CHOICES)}.")
         choice = _choice(model, precision, endpoint)
         choice.applied_to(Settings.load())
-        return io.NodeOutput(ChosenEngine(choice, release))
+        return io.NodeOutput(ChosenEngine(choice, "" if release == FROM_SETTINGS else release))
 
 
 def _choice(model: str, precision: str, endpoint: str) -> EngineChoice:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..prompts.errors import RecoverError
 from .comfy import input_pictures, io, load_image, picture_path, schema
+from .shown import Shown, shown_found
 
 if TYPE_CHECKING:
     from ..prompts import NodeRef, Parameters, Recovered, RecoveredPrompt
@@ -110,6 +111,7 @@ class ReadPrompt(io.ComfyNode):
                 "positive": [positive],
                 "negative": [negative],
                 "generator": [generator],
+                "shown": _shown(found, positive, negative),
             },
         )
 
@@ -181,6 +183,17 @@ def _told(found: Recovered | None, positive: str, negative: str) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def _shown(found: Recovered | None, positive: str, negative: str) -> list[Shown]:
+    """The same in parts."""
+    if found is None:
+        return shown_found("", [], [NO_PROMPT])
+    first = found.prompts[0] if found.prompts else None
+    made = "\n".join((*_how(found.parameters), *(_nodes(first) if first else ())))
+    others = [(f"another prompt{_by(prompt)}", prompt.positive) for prompt in found.prompts[1:]]
+    notes = ("" if positive else NO_PROMPT, _origin(found), *found.notes)
+    return shown_found(positive, [("negative", negative), ("made with", made), *others], filter(None, notes))
+
+
 def _origin(found: Recovered) -> str:
     """Which program, and where in the file."""
     signed = "" if found.credentials is None else f"content credentials of {found.credentials or 'an unknown signer'}"
@@ -219,5 +232,9 @@ def _how(parameters: Parameters) -> list[str]:
 
 def _other(prompt: RecoveredPrompt) -> str:
     """A prompt that drew something before the final picture, or beside it."""
-    by = f", of {_names([prompt.sampler])}" if prompt.sampler else ""
-    return f"Another prompt in the file{by}: {prompt.positive}"
+    return f"Another prompt in the file{_by(prompt)}: {prompt.positive}"
+
+
+def _by(prompt: RecoveredPrompt) -> str:
+    """Whose it is."""
+    return f", of {_names([prompt.sampler])}" if prompt.sampler else ""

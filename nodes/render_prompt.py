@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import inputs
 from .comfy import io, schema
+from .shown import shown_prompts
 
 
 class RenderPrompt(io.ComfyNode):
@@ -39,16 +40,10 @@ class RenderPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        family: str | None = None,
-        look_at: str | None = None,
-        emphasis: str | None = None,
-        unknown_tags: str | None = None,
-    ) -> bool | str:
-        """Whether the chosen words exist: ComfyUI does not check a V3 combo's value."""
-        chosen = inputs.bad_choice(look_at=look_at, emphasis=emphasis, unknown_tags=unknown_tags)
-        return inputs.bad_family(family) or chosen or True
+    def validate_inputs(cls, family: str | None = None) -> bool | str:
+        """Whether there is such a family: ComfyUI does not check a V3 combo's value. It would say of each input that is
+        named here what is wrong with one, so the other choices are checked when the node runs."""
+        return inputs.bad_family(family) or True
 
     @classmethod
     def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
@@ -79,5 +74,10 @@ class RenderPrompt(io.ComfyNode):
             found.negative,
             found.style,
             found.caption,
-            ui={"text": [found.positive], "negative": [found.negative], "art_style": [found.style]},
+            ui={
+                "text": [found.positive],
+                "negative": [found.negative],
+                "art_style": [found.style],
+                "shown": shown_prompts([found], family),
+            },
         )

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..prompts.errors import Img2PromptError, RecoverError
 from .comfy import io, metadata_disabled, output_path, save_place, schema
 from .images import check_batch
+from .shown import shown_saved
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,13 @@ class SavePrompt(io.ComfyNode):
         if bad := _bad_prefix(filename_prefix):
             raise Img2PromptError(bad)
         if metadata_disabled():
-            return io.NodeOutput(ui={"images": _save(images, filename_prefix, None), "text": [DISABLED]})
+            return io.NodeOutput(
+                ui={
+                    "images": _save(images, filename_prefix, None),
+                    "text": [DISABLED],
+                    "shown": shown_saved("", [DISABLED]),
+                }
+            )
         known = _Known.of(prompt, negative, cls.hidden)
         parameters = known.text(width=images.shape[2], height=images.shape[1])
         cores = {"prompt": cls.hidden.prompt, **(cls.hidden.extra_pnginfo or {})}
@@ -74,8 +81,14 @@ class SavePrompt(io.ComfyNode):
         texts = PngInfo()
         for key, text in (written | ({"parameters": parameters} if parameters else {})).items():
             texts.add_text(key, text)
-        shown = "\n\n".join((parameters or NOT_KNOWN, *known.notes))
-        return io.NodeOutput(ui={"images": _save(images, filename_prefix, texts), "text": [shown]})
+        notes = [*([] if parameters else [NOT_KNOWN]), *known.notes]
+        return io.NodeOutput(
+            ui={
+                "images": _save(images, filename_prefix, texts),
+                "text": ["\n\n".join(filter(None, (parameters, *notes)))],
+                "shown": shown_saved(parameters, notes),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

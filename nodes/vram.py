@@ -30,7 +30,8 @@ WHEN_NEEDED, AFTER_EACH_RUN, KEEP, STOP = RELEASES = (
     "keep",
     "stop after each run",
 )
-"""When a Prompt Engine lets go of the GPU."""
+"""When an engine lets go of the GPU: those of engine/settings.py (a test holds it), whose import takes ComfyUI's start
+a quarter of a second."""
 POLL_S = 0.05
 GIB = 2**30
 SLACK = 1.1
@@ -166,8 +167,10 @@ class SharedEngine:
 def using(engine: Engine, release: str) -> Iterator[Callable[[], None]]:
     """While a node asks the engine. Yields what must be called on ComfyUI's thread, again and again, while it waits.
 
-    At its end the last of the nodes that ask lets go of the GPU as `release`, one of RELEASES, says.
+    At its end the last of the nodes that ask lets go of the GPU as `release`, one of RELEASES, says; "" leaves that to
+    the settings.
     """
+    release = release or engine.settings.release
     patcher = _share(engine)
     room = engine.room
     if patcher is not None:

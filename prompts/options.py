@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -18,6 +19,8 @@ UnknownTags = Literal["keep", "drop"]
 """What happens to tags that Danbooru does not have, where a family wants Danbooru's."""
 
 
+_BETWEEN = re.compile(r"[,\uFF0C\u3001\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Between the words of a list: commas, the Chinese comma and enumeration comma, and what str.splitlines() knows."""
 FEWEST_PICTURES, MOST_PICTURES, MOST_BEATS = 2, 16, 16
 """Of a story."""
 
@@ -48,7 +51,8 @@ class RenderOptions:
         emphasis: str = "none",
         unknown_tags: str = "keep",
     ) -> RenderOptions:
-        """The options as typed by a user: `leave_out` separated by commas or lines. Raises PromptError."""
+        """The options as typed by a user: `leave_out` separated by commas (Chinese ones, too) or lines. Raises
+        PromptError."""
         for name, value, choices in (
             ("look at", look_at, LookAt),
             ("stress", emphasis, Emphasis),
@@ -61,9 +65,7 @@ class RenderOptions:
             emphasis=cast(Emphasis, emphasis),
             unknown_tags=cast(UnknownTags, unknown_tags),
             prefix=prefix.strip(),
-            leave_out=tuple(
-                word.strip() for line in leave_out.splitlines() for word in line.split(",") if word.strip()
-            ),
+            leave_out=tuple(word.strip() for word in _BETWEEN.split(leave_out) if word.strip()),
             token_budget=token_budget,
         )
 

@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -29,22 +28,26 @@ UI_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
 
 def prepare(base: Path, checkpoint: Path | None = None) -> None:
     """Make `base` a ComfyUI base directory: the pack linked in, the interface's settings, ComfyUI's own example.png,
-    and `checkpoint` listed as CHECKPOINT and under the names that our example workflows load, so that they run."""
+    and `checkpoint` listed as CHECKPOINT and under the names that our example workflows load: those with a checkpoint
+    run, and none asks for a download."""
     for folder in ("custom_nodes", "input", "output", "models/checkpoints", "user/default"):
         (base / folder).mkdir(parents=True, exist_ok=True)
     link(base / "custom_nodes" / PACK, ROOT)
     shutil.copy(COMFYUI / "input" / "example.png", base / "input")
     if checkpoint:
-        for name in (CHECKPOINT, *example_checkpoints()):
-            link(base / "models" / "checkpoints" / name, checkpoint)
+        for folder, name in {("checkpoints", CHECKPOINT), *example_models()}:
+            (base / "models" / folder).mkdir(exist_ok=True)
+            link(base / "models" / folder / name, checkpoint)
     settings = base / "user" / "default" / "comfy.settings.json"
     if not settings.exists():
         settings.write_text(json.dumps(UI_SETTINGS))
 
 
-def example_checkpoints() -> set[str]:
-    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "example_workflows").glob("*.json")]
-    return {name for text in texts for name in re.findall(r'"([^"/]+\.safetensors)"', text)}
+def example_models() -> set[tuple[str, str]]:
+    """Folder and name of each file that an example workflow says it loads."""
+    files = (ROOT / "example_workflows").glob("*.json")
+    nodes = [node for file in files for node in json.loads(file.read_text(encoding="utf-8"))["nodes"]]
+    return {(one["directory"], one["name"]) for node in nodes for one in node["properties"].get("models", [])}
 
 
 def link(path: Path, target: Path) -> None:

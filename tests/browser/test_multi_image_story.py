@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from img2prompt.prompts.story import story_type
 from img2prompt.tests.browser.conftest import RunWorkflow, Screenshot
-from img2prompt.tests.browser.example import SOCKETS, saved
+from img2prompt.tests.browser.example import SEEN, SOCKETS, saved
 from img2prompt.tests.comfyui.graphs import STORY, load, shown, story
 from img2prompt.tests.comfyui.server import ComfyServer, Graph
 from img2prompt.tests.seeing import Sight, answer_for, draw
@@ -71,7 +71,7 @@ ALL_SOCKETS = """
   for (const link of saved.links) if (link[3] === node.id) link[4] = node.inputs.findIndex(i => i.link === link[0]);
   await app.loadGraphData(saved)"""
 SHOWN = f"app.graph._nodes.find(node => node.type === '{STORY}').widgets.at(-1)"
-SHOWN_AREA = "[...document.querySelectorAll('textarea')].find(area => area.readOnly && area.offsetHeight)"
+SHOWN_AREA = "[...document.querySelectorAll('.i2p')].find(area => area.offsetHeight)"
 """What a person sees of it, on a page of only this node that shows text."""
 
 
@@ -119,8 +119,9 @@ def test_the_node_tells_the_story_of_three_pictures(
     assert kind == "execution_success", data
     page.wait_for_function(f"text => {SHOWN}.value === text", arg=TEXT)
     # what a person sees, not only what the graph holds
-    areas = page.locator("textarea").filter(visible=True)
-    assert TEXT in areas.evaluate_all("areas => areas.map(area => area.value)")
+    assert page.evaluate(SEEN) == [TEXT]
+    parts = page.locator(".i2p-part summary").all_inner_texts()
+    assert parts[:3] == [f"{number}. {title}" for number, title in enumerate(BEATS, 1)]
     screenshot(f"multi_image_story_{view}", height=1040)
     (payload,) = endpoint.counts.payloads
     seen = [part["image_url"]["url"] for part in payload["messages"][1]["content"] if part["type"] == "image_url"]
@@ -154,7 +155,7 @@ def test_the_picture_sockets_come_and_go_with_their_links(
     assert change("story.disconnectInput('image_3'); story.disconnectInput('image_4')")["shown"][-1] == "image_6"
     # still shown by Nodes 2.0 after its inputs have changed
     change("story.onExecuted({text: ['Once.']})")
-    page.wait_for_function(f"() => {SHOWN_AREA}?.value === 'Once.'")
+    page.wait_for_function(f"() => {SHOWN_AREA}?.querySelector('.i2p-main')?.textContent === 'Once.'")
     kept = sockets(6, "image_1", "image_2", "image_5")
     assert change("await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())))") == kept
     assert change(ALL_SOCKETS) == kept

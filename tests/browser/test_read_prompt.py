@@ -111,11 +111,10 @@ def test_a_file_is_uploaded_read_drawn_anew_and_saved(
     kind, data = page.evaluate(QUEUE)
     assert kind == "execution_success", data
     page.mouse.move(0, 0)
-    for words in (f"\n\n{FOX}\n\nNegative: blurry, low quality\n\nseed 42", "(The known prompt was used", "Steps: 2"):
-        page.wait_for_function(
-            "words => [...document.querySelectorAll('textarea')].some(a => a.offsetHeight && a.value.includes(words))",
-            arg=words,
-        )
+    for words in (FOX, "blurry, low quality", "seed 42", "The known prompt was used", "Steps: 2"):
+        expect(page.locator(".i2p").filter(visible=True).filter(has_text=words).first).to_be_visible()
+    told = f"\n\n{FOX}\n\nNegative: blurry, low quality\n\nseed 42"
+    assert told in page.evaluate(f"{PART.format(READ)}.widgets.find(widget => widget.name === 'shown').value")
     shows_the_picture(page, file.name, view)
     screenshot(f"read_prompt_{view}_run", height=800)
 

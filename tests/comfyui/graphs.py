@@ -39,7 +39,7 @@ STORY_DEFAULTS: dict[str, Any] = {
 ENGINE_DEFAULTS: dict[str, Any] = {
     "model": "from settings",
     "precision": "from settings",
-    "release": "when VRAM is needed",
+    "release": "from settings",
     "endpoint": "",
 }
 
@@ -136,6 +136,11 @@ def with_engine(graph: Graph, **inputs: Any) -> Graph:
     asking = graph["prompt"]
     asking = {**asking, "inputs": {**asking["inputs"], "engine": ["engine", 0]}}
     return {**graph, "prompt": asking, "engine": engine(**inputs)}
+
+
+def start(**inputs: Any) -> dict[str, Any]:
+    """Start Prompt Engine; with engine=["engine", 0] that of a Prompt Engine."""
+    return {"class_type": "Img2Prompt_StartPromptEngine", "inputs": inputs}
 
 
 def release(anything: list[Any], action: str = "sleep") -> dict[str, Any]:

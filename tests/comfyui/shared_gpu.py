@@ -135,6 +135,10 @@ class GpuBackend:
 
     async def wake(self, report: Report) -> None:
         """In the room that was given."""
+        with self.room.used():
+            await self._awake()
+
+    async def _awake(self) -> None:
         async with self._waking:
             await self.room.wait()
             if self.phase == "awake":
@@ -149,13 +153,13 @@ class GpuBackend:
     async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
         """Kept while the engine sleeps, as the server keeps its requests."""
         with self.room.used():
-            await self.wake(report)
+            await self._awake()
             self.in_flight += 1
             awake_s = 0.0
             try:
                 while self.hold or self.phase != "awake" or awake_s < self.answer_s:
                     await asyncio.sleep(0.01)
-                    await self.wake(report)
+                    await self._awake()
                     awake_s += 0.01
             finally:
                 self.in_flight -= 1

@@ -8,17 +8,20 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from img2prompt.engine import Engine, Settings, shared
+from img2prompt.engine import Engine, Settings, shared, standing
 from img2prompt.engine.errors import NoEngine
+from img2prompt.engine.settings import RELEASES
 from img2prompt.engine.sketch import SketchBackend
 from img2prompt.nodes import routes, vram
-from img2prompt.nodes.asking import ask_all
-from img2prompt.nodes.comfy import Progress
+from img2prompt.nodes.asking import ChosenEngine, ask_all
+from img2prompt.nodes.comfy import Progress, io
 from img2prompt.nodes.patcher import EnginePatcher
 from img2prompt.nodes.release_prompt_engine import ReleasePromptEngine
+from img2prompt.nodes.start_prompt_engine import StartPromptEngine
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.request import Request
 from img2prompt.tests.comfyui.shared_gpu import ASLEEP_BYTES, CPU, DEVICE, GIB, DiffusionModel, Gpu, GpuBackend, manager
@@ -84,7 +87,7 @@ async def asking(engine: Engine, release: str = vram.WHEN_NEEDED, pictures: int 
 
     requests = [Request((draw(),), "Look.", ImageAnalysis)] * pictures
     with CurrentNodeContext("a prompt", "1", 0):
-        return await ask_all(engine, release, requests, Progress(pictures))
+        return (await ask_all(engine, release, requests, Progress(pictures))).answers
 
 
 def ask(engine: Engine, release: str = vram.WHEN_NEEDED, pictures: int = 1) -> None:
@@ -519,19 +522,9 @@ def test_release_at_a_point_of_a_graph_or_over_http(
     else:
         status, told = routes._act(route)
         assert status == 200
-        assert told == {
-            "engines": [
-                {
-                    "engine": "managed",
-                    "model": "engine",
-                    "phase": phase,
-                    "detail": f"It is {phase}.",
-                    "endpoint": "http://127.0.0.1:1/v1",
-                    "cache_hits": 0,
-                    "cache_misses": 0,
-                }
-            ]
-        }
+        assert isinstance(told, dict)
+        (stands,) = told["engines"]
+        assert (stands["engine"], stands["phase"], stands["detail"]) == ("managed", phase, f"It is {phase}.")
     assert gpu.happened() == ["engine awake", f"engine {phase}"]
     assert not engine.room.given
     manager.load_models_gpu([diffusion])
@@ -564,3 +557,93 @@ def test_what_is_asked_during_a_stop_fails_and_says_so(gpu: Gpu, engine: Engine,
         asyncio.run(run())
     backend.hold = False
     ask(engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(ChosenEngine):
+    """A Prompt Engine's choice that comes to this engine."""
+
+    engine: Any = None
+
+    def open(self) -> Engine:
+        return self.engine
+
+
+async def starting(choice: Choice) -> io.NodeOutput:
+    """Start Prompt Engine, as ComfyUI runs it."""
+    from comfy_execution.utils import CurrentNodeContext
+
+    node: Any = StartPromptEngine.PREPARE_CLASS_CLONE({io.Hidden.unique_id: "1"})
+    with CurrentNodeContext("a prompt", "1", 0):
+        return await node.execute(choice)
+
+
+@pytest.mark.parametrize("release", vram.RELEASES)
+def test_start_makes_room_and_what_was_started_stays(
+    gpu: Gpu, engine: Engine, diffusion: DiffusionModel, release: str
+) -> None:
+    manager.load_models_gpu([diffusion])
+    choice = Choice(release=release, engine=engine)
+    output = asyncio.run(starting(choice))
+    assert gpu.happened() == ["diffusion loads", "diffusion shrinks", "engine awake"]
+    shown: Any = output.ui
+    assert output.args[0] is choice and shown["text"] == ["It is awake."]
+    manager.load_models_gpu([diffusion])  # which needs it, and gets it but for "keep"
+    assert (gpu.held["engine"] > ASLEEP_BYTES) is (release == vram.KEEP)
+    asyncio.run(starting(choice))
+    assert gpu.held["engine"] > ASLEEP_BYTES and not gpu.overfull
+
+
+def test_cancel_ends_a_start_that_waits(gpu: Gpu, engine: Engine, backend: GpuBackend) -> None:
+    backend.start_held = True
+
+    async def run() -> None:
+        waits = meanwhile(lambda: backend.phase == "starting", manager.interrupt_current_processing)
+        await asyncio.gather(starting(Choice(engine=engine)), waits)
+
+    with pytest.raises(manager.InterruptProcessingException):
+        asyncio.run(run())
+    until(lambda: not engine.room.users)  # nobody wants the room any more
+    backend.start_held = False
+    ask(engine)
+
+
+def test_a_stop_ends_a_start_and_says_so(gpu: Gpu, engine: Engine, backend: GpuBackend) -> None:
+    backend.start_held = True
+
+    async def run() -> None:
+        waits = meanwhile(lambda: backend.phase == "starting", lambda: vram.stop(engine))
+        await asyncio.gather(starting(Choice(engine=engine)), waits)
+
+    with pytest.raises(NoEngine, match="start it again"):
+        asyncio.run(run())
+
+
+def test_without_a_word_of_the_workflow_the_settings_release(
+    gpu: Gpu, backend: GpuBackend, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(backend)
+    monkeypatch.setattr(engine, "settings", engine.settings.model_copy(update={"release": vram.AFTER_EACH_RUN}))
+    ask(engine, "")
+    assert gpu.happened() == ["engine awake", "engine asleep"]
+    ask(engine, vram.WHEN_NEEDED)
+    assert gpu.happened() == ["engine awake"]
+
+
+def test_the_releases_are_those_of_the_settings() -> None:
+    assert vram.RELEASES == RELEASES
+
+
+def test_what_was_made_to_be_looked_at_is_put_to_sleep_too(
+    gpu: Gpu, backend: GpuBackend, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line has started it, and nobody has asked it here."""
+    engine = make_engine(backend)
+    monkeypatch.setattr(shared, "_made", shared._Made())
+    monkeypatch.setattr(standing, "standing", lambda: [engine])
+    backend.room.shared = False
+    engine.wake()
+    status, told = routes._act(vram.put_to_sleep)
+    assert status == 200 and isinstance(told, dict)
+    assert [stands["phase"] for stands in told["engines"]] == ["asleep"]
+    assert engine._io is None  # and nothing is kept for it

@@ -25,9 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     | {"pydantic", "pydantic_core", "typing_extensions", "platformdirs", "PIL", "numpy", "tokenizers"},
     "engine": STANDARD
     | {".prompts", "pydantic", "pydantic_core", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2"}
-    | {"numpy", "rapidocr"},
+    | {"numpy", "rapidocr", "tomlkit"},
     "nodes": STANDARD | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "nodes/comfy.py": STANDARD | COMFYUI | {".prompts", ".engine", "torch", "numpy", "PIL"},
+    "nodes/comfy_progress.py": STANDARD | {"comfy", "comfy_api", "server"},
     "cli": STANDARD | {".prompts", ".engine", "PIL", "typer", "rich"},
     "__init__.py": STANDARD | {".nodes"},
     "__main__.py": STANDARD | {".cli"},
@@ -79,6 +80,7 @@ def test_a_file_imports_what_its_folder_may(file: Path) -> None:
         ("engine/server/command.py", "from ..settings import Settings; from . import process", set()),
         ("nodes/images.py", "from comfy_api.latest import io", {"comfy_api"}),
         ("nodes/comfy.py", "from comfy_api.latest import io", set()),
+        ("nodes/comfy_progress.py", "from server import PromptServer; import folder_paths", {"folder_paths"}),
         ("cli/prompt.py", "from img2prompt.engine import Settings", {"img2prompt"}),
         ("__init__.py", "from .engine import Settings", {".engine"}),
     ],

@@ -197,6 +197,10 @@ def test_nothing_to_say_is_an_error_not_an_empty_prompt(
     ("typed", "options"),
     [
         (
+            ("style", "", "眼镜，帽子、hat, tie\ncup", 0),
+            RenderOptions("style", "", ("眼镜", "帽子", "hat", "tie", "cup"), 0),
+        ),
+        (
             ("style", " ohwx ", "hat, red  hair,\n,dog", 5),
             RenderOptions("style", "ohwx", ("hat", "red  hair", "dog"), 5),
         ),
