@@ -57,6 +57,7 @@ class LiveText:
         self._picture = 0
         self._text = ""
         self._sent: object = None
+        self._told: object = None
         self._over = False
 
     def __enter__(self) -> LiveText:
@@ -96,7 +97,9 @@ class LiveText:
                 return
             self._sent, self._seat.sent_at_s = news, now_s
         picture, done, text = news
-        if fields := partial_fields(text):
+        fields = partial_fields(text)
+        if fields and (told := (picture, done, fields)) != self._told:
+            self._told = told
             comfy.tell(client, EVENT, self._event(picture, done, fields))
 
     def _event(self, picture: int, done: int, fields: list[tuple[str, str]]) -> dict[str, Any]:

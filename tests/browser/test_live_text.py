@@ -114,11 +114,16 @@ def test_a_failure_leaves_no_half_answer(page: Page, comfyui: ComfyServer, slow:
 @pytest.mark.parametrize(("comfyui", "view"), [(f, v) for f in FRONT_ENDS for v in VIEWS], indirect=["comfyui"])
 def test_a_node_in_a_subgraph_shows_its_words(page: Page, comfyui: ComfyServer, slow: SeeingServer, view: str) -> None:
     choose_view(page, view)
-    load(page, comfyui, 950, "live0.png")
+    load(page, comfyui, 950 + len(view), "live0.png")
+    expect(page.locator(".i2p")).to_be_visible()
+    page.evaluate("() => { app.graph.convertToSubgraph(new Set([app.graph.getNodeById('prompt')])); }")
+    page.evaluate("() => app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())))")
+    expect(page.locator(".i2p").filter(visible=True)).to_have_count(0)
     page.evaluate("""() => {
-      const {subgraph, node} = app.graph.convertToSubgraph(new Set([app.graph.getNodeById('prompt')]));
-      app.canvas.openSubgraph(subgraph, node);
+      const node = app.graph._nodes.find(node => node.subgraph);
+      app.canvas.openSubgraph(node.subgraph, node);
     }""")
+    expect(page.locator(".i2p")).to_be_visible()
     page.evaluate(BEGIN)
     live(page)
     (_, detail), *_ = page.evaluate("lives")

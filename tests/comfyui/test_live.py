@@ -62,14 +62,29 @@ def test_it_is_told_at_most_eight_times_a_second(clock: Clock, browser: Browser)
         watch = live.watch(0)
         assert watch.asked()
         watch.wrote('{"caption": "A')
-        for _ in range(3000):
+        for millisecond in range(3000):
             clock.now_s += 0.001
-            watch.wrote(" cat")
+            if millisecond % 50 == 0:
+                watch.wrote(" cat")
             live.send()
     assert 20 < len(browser.told) <= 3 * 8
     between_s = [later - before for before, later in zip(browser.times_s, browser.times_s[1:], strict=False)]
     assert min(between_s) >= EVERY_S - 1e-9
     assert browser.texts()[0] == "A cat" and browser.texts()[-1].endswith("cat cat")
+
+
+def test_words_that_show_nothing_new_are_not_told(clock: Clock, browser: Browser) -> None:
+    with LiveText("7", 1, clock) as live:
+        watch = live.watch(0)
+        assert watch.asked()
+        for words in ('{"caption": "A cat"', ', "light": "unkn', 'own", "lens": "unknown"', ', "medium": "collage"'):
+            clock.now_s += 1
+            watch.wrote(words)
+            live.send()
+    assert [told["fields"] for told in browser.told] == [
+        [("caption", "A cat")],
+        [("caption", "A cat"), ("medium", "collage")],
+    ]
 
 
 def test_what_has_not_changed_is_not_told_again(clock: Clock, browser: Browser) -> None:

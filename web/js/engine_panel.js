@@ -64,7 +64,7 @@ class EnginePanel extends HTMLElement {
     this.note = make("p", { role: "alert" });
     // what makes no sense now keeps the focus; a disabled button would lose it
     this.buttons = Object.entries(ACTIONS).map(([action, [name]]) =>
-      button(name, ({ ariaDisabled }) => ariaDisabled === "false" && this.act(action), { ariaDisabled: "true" }),
+      button(name, ({ target }) => target.ariaDisabled === "false" && this.act(action), { ariaDisabled: "true" }),
     );
     const title = make("h3", { textContent: text("Prompt Engine") });
     this.append(title, this.state, this.engines, ...this.buttons, this.note);

@@ -7,7 +7,7 @@ const told = new Map(); // sentence to the older front ends' message
 
 function tell(summary, detail) {
   const { toast } = app.extensionManager;
-  if (toast.error) return toast.error(summary, { description: detail, duration: LIFE_MS, id: detail }); // one for each id
+  if (toast.error) return toast.error(summary, { description: detail, duration: LIFE_MS, id: detail }); // one an id
   if (told.has(detail)) toast.remove(told.get(detail));
   told.set(detail, { severity: "error", summary, detail, life: LIFE_MS });
   toast.add(told.get(detail));

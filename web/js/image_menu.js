@@ -1,5 +1,5 @@
-// "Image → Prompt" in the menu of every node that has a picture: adds our node, connected and selected. Also a button in
-// the toolbox above a selected node, as Nodes 2.0's menu in 1.32 takes no entries.
+// "Image → Prompt" in the menu of every node that has a picture: adds our node, connected and selected. Also a button
+// in the toolbox above a selected node, as Nodes 2.0's menu in 1.32 takes no entries.
 import { app } from "../../../scripts/app.js";
 import { text } from "./texts.js";
 

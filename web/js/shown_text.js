@@ -144,7 +144,7 @@ function keepSeed(node) {
   if (control) control.value = "fixed";
 }
 
-/** Nodes 2.0 shows what a run gave in the place of the chosen file's picture; the front end's own callback of the file's
+/** Nodes 2.0 shows what a run gave in the place of the chosen file's picture; the front end's callback of the file's
  * widget shows that again. */
 function keepPicture(node) {
   const [file, upload] = ["image", "upload"].map((name) => node.widgets.find((w) => w.name === name));
