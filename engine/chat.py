@@ -148,7 +148,7 @@ def read_reply(reply: object, answer: type[Answer]) -> Answer:
                 "The endpoint's reply is no chat completion; give IMG2PROMPT_ENDPOINT the base URL of an "
                 "OpenAI-compatible server."
             )
-    finish_reason = choice.get("finish_reason")
+    finish_reason = str(choice.get("finish_reason"))
     if finish_reason in UNFINISHED:
         raise AnswerCutOff(
             f"The answer did not end, twice ({UNFINISHED[finish_reason]}); choose another seed, and if it happens "

@@ -17,13 +17,13 @@ from .answers import Answers
 from .backend import UNWATCHED, Report, Status, Watch
 from .chat import ASKED_AGAIN, Chat, read_reply, streamed, to_body
 from .context import Context, check_fits, pixels_each, pixels_to_send
-from .errors import Asleep, EngineError, UnknownModel, Unreachable
+from .errors import Asleep, BadAnswer, EngineError, UnknownModel, Unreachable
 from .load import Load
 from .refusals import BUSY, explain
 from .room import Room
 from .served import Served
 from .settings import Settings
-from .streaming import tokens_of, whole_reply
+from .streaming import NO_JSON, tokens_of, whole_reply
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
@@ -220,6 +220,8 @@ class ChatClient:
                 raise self._unreachable(error) from error
             except openai.APIError as error:  # in the middle of a stream
                 raise self._explained(error, STREAM_FAILED) from None
+            except (ValueError, RecursionError) as error:
+                raise BadAnswer(NO_JSON) from error
             await asyncio.sleep(wait_s)
 
     async def _send(self, http: AsyncOpenAI, body: bytes, wrote: Wrote | None) -> object:
@@ -238,10 +240,25 @@ class ChatClient:
             if type(error.__cause__).__name__ not in DROPPED:
                 raise
             reply = await post()
-        if wrote is None:
-            return reply
-        async with reply:  # closed when the wait is cancelled: the server stops writing
-            return await whole_reply(reply, wrote)
+        return reply if wrote is None else await self._heard(reply, wrote)
+
+    async def _heard(self, stream: Any, wrote: Wrote) -> object:
+        """The whole of a stream; closed when the wait is cancelled, so that the server stops writing. It ends when an
+        answer should have ended."""
+        import openai
+
+        request = stream.response.request
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout_s), stream:
+                return await whole_reply(stream, wrote)
+        except TimeoutError as error:
+            raise openai.APITimeoutError(request=request) from error
+        except Exception as error:
+            if not type(error).__module__.startswith("httpx"):
+                raise
+            # the SDK before 3.0 hands on what breaks in the middle of a stream
+            kind = openai.APITimeoutError if "Timeout" in type(error).__name__ else openai.APIConnectionError
+            raise kind(request=request) from error
 
     def _explained(self, error: APIError, status: int) -> EngineError:
         model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from .address import normalized, sendable
+from .choice import SECRETIVE
 from .errors import SettingsError
 from .settings import RELEASES, Settings, settings_file
 
@@ -69,7 +70,9 @@ def _moves(changes: Mapping[str, Any]) -> bool:
     if "endpoint" not in changes:
         return False
     now = Settings.load(**{name: value for name, value in changes.items() if name != "endpoint"})
-    return bool(now.api_key.get_secret_value()) and _server(now.endpoint) != _server(str(changes["endpoint"]))
+    if not (now.endpoint and now.api_key.get_secret_value()):  # a key typed before any endpoint is for the first
+        return False
+    return _server(now.endpoint) != _server(str(changes["endpoint"]))
 
 
 def _server(endpoint: str) -> tuple[str, str, int | None]:
@@ -86,17 +89,21 @@ def _plain(name: str, value: Any) -> str | int:
     if isinstance(value, SecretStr):
         return sendable(value.get_secret_value()).get_secret_value()
     if name == "endpoint" and (value := value.strip()):
-        normalized(value)
+        if any(mark in value for mark in SECRETIVE):
+            raise SettingsError(
+                "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without user, key or query; put the "
+                "key in its own field."
+            )
+        return normalized(value)
     return value
 
 
 def _shown(endpoint: str) -> str:
     """The endpoint as it was set; "" where it is no base URL, since it may hold a password."""
     try:
-        normalized(endpoint)
+        return normalized(endpoint)
     except SettingsError:
         return ""
-    return endpoint
 
 
 def _fixed_by(name: str) -> str:
@@ -127,6 +134,8 @@ def _write(values: Mapping[str, str | int]) -> None:
         file = file.resolve()  # a link stays one
         document = tomlkit.parse(file.read_bytes().decode() if file.exists() else "")
         for name, value in values.items():
+            for other in [key for key in document if key.lower() == name and key != name]:
+                del document[other]  # pydantic-settings reads names in any case
             if value != "":
                 document[name] = value
             elif name in document:

@@ -71,10 +71,9 @@ def _act(act: Callable[[Engine], None]) -> Told:
     from ..engine.shared import engines
 
     try:
-        kept, (standing, _) = engines(), _standing()
-        for engine in standing:
+        for engine in _standing()[0]:
             act(engine)
-            if engine not in kept:  # made to be looked at
+            if engine not in engines():  # made to be looked at
                 engine.close()
     except EngineError as error:
         return 500, {"error": str(error), **_engines()}

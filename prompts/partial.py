@@ -51,7 +51,7 @@ def _fields(written: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in written.items():
         label = clean(name[:MOST_LABEL].replace("_", " "))
         told = ", ".join(dict.fromkeys(islice(_words(value), MOST_WORDS)))
-        if label and told:
+        if label and told and _ANYBODY.allows(label):
             yield label, told if len(told) <= MOST_VALUE else f"…{told[1 - MOST_VALUE :]}"
 
 

@@ -33,6 +33,8 @@ _LOOSE = (
     r"(?:an?|the|and|or|but|with|without|of|in|on|at|by|to|from|for|as|is|are|its|his|her|their|that|which|who|while|"
     r"into|near|behind|beside|before|above|below|under|over|between|among|around|through|against|very|wearing|holding)"
 )
+LONGEST_LOOSE = 64
+"""More characters than any of them has, with the spaces before it."""
 _LOOSE_END = re.compile(rf"(?:^|\s+){_LOOSE}$", re.IGNORECASE)
 _PHRASE_END = re.compile(rf"\s+(?={_LOOSE}\s)", re.IGNORECASE)
 
@@ -101,6 +103,7 @@ def _beginning(text: str, end: int) -> str:
 def _tidy(text: str) -> str:
     """Text without a conjunction before it and without small words that lead nowhere after it."""
     text = _LOOSE_START.sub("", text.strip(_CLAUSE_EDGES))
-    while found := _LOOSE_END.search(text):
+    # looked for in the end alone: a model that loops writes thousands of small words
+    while found := _LOOSE_END.search(text, max(0, len(text) - LONGEST_LOOSE)):
         text = text[: found.start()].rstrip(_CLAUSE_EDGES)
     return text

@@ -60,7 +60,7 @@ FAILED = stands(
 STATES = [
     (NOT_INSTALLED, "not installed", [], ["run `img2prompt engine install`"]),
     (STOPPED, "stopped", ["Start"], ["the next request starts it"]),
-    (STARTING, "starting", ["Sleep", "Stop"], ["loading weights, 43 %"]),
+    (STARTING, "starting", ["Stop"], ["loading weights, 43 %"]),
     (AWAKE, "awake", ["Sleep", "Stop"], ["FP8", "11.0 GiB", "812 tokens/s", "3 running, 5 waiting", "12 of 42"]),
     (ASLEEP, "asleep", ["Start", "Stop"], ["wakes it"]),
     (FAILED, "failed", ["Start"], ["RuntimeError: <img"]),

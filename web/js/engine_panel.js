@@ -22,7 +22,7 @@ const STATES = {
 /** A button makes sense where an engine of our own is in one of its phases. */
 const ACTIONS = {
   start: [text("Start"), "stopped asleep failed"],
-  sleep: [text("Sleep"), "starting awake"],
+  sleep: [text("Sleep"), "awake"],
   stop: [text("Stop"), "starting awake asleep"],
 };
 
@@ -78,6 +78,7 @@ class EnginePanel extends HTMLElement {
     for (let known = ""; !signal.aborted; ) {
       try {
         const reply = await app.api.fetchApi(`/img2prompt/status${known && `?after=${known}`}`, { signal });
+        if (!reply.ok) throw reply;
         const told = await reply.json();
         known = told.version;
         this.show(told);

@@ -116,6 +116,29 @@ def test_a_key_stays_with_the_server_that_it_was_given_for(file: Path, endpoint:
     assert (KEY in file.read_text()) is kept
 
 
+def test_a_key_that_comes_before_its_endpoint_is_kept(file: Path) -> None:
+    change({"api_key": KEY})
+    assert change({"endpoint": THERE}) is False
+    assert Settings.load().api_key.get_secret_value() == KEY
+
+
+def test_names_in_capitals_are_changed_too(file: Path) -> None:
+    file.write_text(f'Endpoint = "{HERE}"\nAPI_KEY = "{KEY}"\n')
+    assert Settings.load().api_key.get_secret_value() == KEY  # as pydantic-settings reads them
+    assert change({"endpoint": THERE}) is True
+    settings = Settings.load()
+    assert (settings.endpoint, settings.api_key.get_secret_value()) == (THERE, "")
+    assert KEY not in file.read_text()
+
+
+@pytest.mark.parametrize("endpoint", [f"{THERE}?key={KEY}", f"{THERE}#{KEY}", f"https://{KEY}@gpu.example/v1"])
+def test_a_key_in_the_endpoint_is_refused_and_never_shown(file: Path, endpoint: str) -> None:
+    with pytest.raises(SettingsError):
+        change({"endpoint": endpoint})
+    file.write_text(f'endpoint = "{endpoint}"\n')
+    assert KEY not in json.dumps(view())
+
+
 def test_a_key_that_comes_with_the_endpoint_is_for_that(file: Path) -> None:
     file.write_text(f'endpoint = "{HERE}"\napi_key = "{KEY}"\n')
     assert change({"endpoint": THERE, "api_key": "sk-new"}) is False

@@ -9,6 +9,7 @@ import pytest
 from img2prompt.engine import Engine, EngineError
 from img2prompt.engine.backend import Watch
 from img2prompt.engine.load import Load
+from img2prompt.engine.streaming import tokens_of
 from img2prompt.prompts import ImageAnalysis
 from img2prompt.prompts.request import Request
 from img2prompt.tests.seeing import draw
@@ -103,8 +104,12 @@ def test_a_server_that_does_not_stream_is_understood(server: SeeingServer, make_
         ({"content": "I see a cat."}, "is not JSON"),
         ({"content": "", "reasoning": "Let me think about it."}, "only thought"),
         ({"status": 401}, "key"),
+        ({"status": 200, "body": {"choices": 5}}, "no chat completion"),
+        ({"status": 200, "body": "<html>"}, "broke its answer off"),
+        ({"finish_reason": {"a": 1}}, "is not JSON"),
+        ({"content": "x" * 1_000_001}, "does not end"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_what_goes_wrong_is_told_as_without_a_stream(
     server: SeeingServer, make_engine: MakeEngine, act: dict[str, Any], words: str
@@ -112,6 +117,20 @@ def test_what_goes_wrong_is_told_as_without_a_stream(
     server.control.script = [act, act]
     with pytest.raises(EngineError, match=words):
         ask(make_engine(cache=False), Listening())
+
+
+def test_an_answer_that_trickles_is_not_waited_for_longer_than_any(
+    server: SeeingServer, make_engine: MakeEngine
+) -> None:
+    server.control.words_per_s = 4  # so a word comes in time, and the whole would take 20 s
+    with pytest.raises(EngineError, match=r"gave no answer in 1 s"):
+        ask(make_engine(answer_timeout_s=1.0), Listening())
+
+
+def test_a_number_of_tokens_that_is_none_is_not_counted() -> None:
+    for told in (10**400, -5, "many", None, 3.5):
+        assert tokens_of({"usage": {"completion_tokens": told}}) == 0
+    assert tokens_of({"usage": {"completion_tokens": 77}}) == 77
 
 
 def test_a_cancelled_stream_frees_the_server(server: SeeingServer, make_engine: MakeEngine) -> None:

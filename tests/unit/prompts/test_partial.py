@@ -102,6 +102,15 @@ def test_adult_wording_waits_for_the_whole_answer() -> None:
     assert fields == {"caption": "A hill at dawn.", "tags": "hill"}
 
 
+def test_a_name_that_is_adult_wording_is_not_shown() -> None:
+    assert partial_fields('{"nude_girl_topless": "x", "light": "rim"}') == [("light", "rim")]
+
+
+def test_small_words_without_end_are_read_at_once() -> None:
+    fields = partial_fields(json.dumps({"caption": "A cat, nude" + ", the and a" * 3000}))
+    assert "nude" not in str(fields)
+
+
 def test_what_is_shown_is_bounded() -> None:
     many = json.dumps({f"{'name' * 20}{i}": "word " * 400 for i in range(100)})
     fields = partial_fields(many)
