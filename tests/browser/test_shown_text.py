@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from img2prompt.tests.browser.conftest import FRONT_ENDS, VIEWS, Screenshot, choose_view
+from img2prompt.tests.browser.conftest import FRONT_ENDS, QUEUE, VIEWS, Screenshot, choose_view
 from img2prompt.tests.browser.example import SEEN
-from img2prompt.tests.comfyui.graphs import NODE
+from img2prompt.tests.comfyui.graphs import NODE, describe
+from img2prompt.tests.comfyui.server import ComfyServer
+from img2prompt.tests.seeing import draw
+from img2prompt.tests.seeing_server import SeeingServer
 from playwright.sync_api import Locator, Page, expect
 
 HOSTILE = "<img src=x onerror='window.evil = 1'><script>window.evil = 2</script>&lt;b&gt;"
@@ -164,3 +167,18 @@ def test_the_meter_has_a_bar_for_each_chunk(page: Page, node: Locator) -> None:
         expect(node.locator(".i2p-foot")).to_have_text(words)
         expect(node.locator(".i2p-meter > *")).to_have_count(bars)
         expect(node.locator(".i2p-over")).to_have_count(0)
+
+
+@BOTH
+def test_a_result_is_there_again_when_its_workflow_s_tab_is(
+    page: Page, comfyui: ComfyServer, endpoint: SeeingServer
+) -> None:
+    name = comfyui.upload_image("tabs.png", draw("green", size=(96, 72)))
+    page.evaluate("graph => app.loadApiJson(graph, 'tabs')", describe(name, seed=970))
+    kind, data = page.evaluate(QUEUE)
+    assert kind == "execution_success", data
+    expect(page.locator(".i2p-main")).to_contain_text("green center")
+    page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+    expect(page.locator(".i2p")).to_have_count(0)
+    page.locator(".workflow-tabs button, .workflow-tab").filter(has_text="tabs").first.click()
+    expect(page.locator(".i2p-main")).to_contain_text("green center")

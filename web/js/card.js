@@ -1,10 +1,9 @@
-// What one picture's result looks like: notes, the text, further texts, the art style with its colours, the token meter
-// and who wrote it. It knows the parts of `ui.shown`, and nothing of nodes.
+// What one picture's result looks like. It knows the parts of `ui.shown` (nodes/shown.py), and nothing of nodes.
 import { copyButton, make } from "./dom.js";
 import { named, text } from "./texts.js";
 
 const MOST_CHUNKS = 24;
-/** [label, value] each in a line. */
+/** [label, value] a line. */
 export function rowsOf(pairs) {
   const cells = pairs.flatMap(([name, value]) => [make("dt", {}, named(name)), make("dd", {}, value)]);
   return make("dl", { className: "i2p-rows" }, ...cells);

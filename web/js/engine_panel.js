@@ -1,5 +1,4 @@
 // The sidebar tab "Prompt Engine": how the engines stand, and Start, Sleep and Stop for those that are ours.
-//
 // The server answers when something has changed (?after=); nothing is asked while the tab is closed or the page hidden. A
 // custom element, because front ends do not always tell a tab that it was closed.
 import { app } from "../../../scripts/app.js";

@@ -21,7 +21,7 @@ function sourceOf(node) {
   return origin ? [origin, link.origin_slot] : undefined;
 }
 
-/** Down from beside `node` to where no other node is in the way. */
+/** Beside `node`, down to where nothing is in the way. */
 function place(made, node) {
   const [width, height] = made.size;
   const x = node.pos[0] + node.size[0] + GAP;

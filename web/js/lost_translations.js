@@ -1,6 +1,6 @@
 // Front ends such as 1.32.9 take in what node packs say in other languages (/i18n), then load the user's language, which
-// replaces it (mended by ComfyUI_frontend's pull request 7214). Here it is put back. Where the front end does so itself,
-// that changes nothing; where it is built otherwise, names stay English.
+// replaces it (mended by ComfyUI_frontend's pull request 7214). Here it is put back; where the front end is built
+// otherwise, names stay English.
 import { api } from "../../../scripts/api.js";
 
 /** The vue-i18n of ComfyUI's page, if it is where Vue and vue-i18n put it. */

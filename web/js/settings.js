@@ -1,5 +1,4 @@
 // The engine's settings in ComfyUI's settings dialog: a view onto settings.toml on the server.
-//
 // Each is drawn here and ComfyUI's own setter never called: nothing is kept in the browser or in comfy.settings.json. Of
 // the API key the server tells only whether there is one.
 import { app } from "../../../scripts/app.js";
@@ -10,7 +9,7 @@ import { text } from "./texts.js";
 const drawn = new Map();
 let loading = null;
 
-/** What the server tells of the settings, after these changes if there are any. */
+/** What the server tells of the settings, after these changes. */
 async function ask(changes) {
   const headers = { "Content-Type": "application/json" };
   const how = changes && { method: "POST", headers, body: JSON.stringify(changes) };
@@ -38,7 +37,7 @@ function say(name, words, color = "") {
 
 const complain = (name, words) => say(name, words, "var(--error-text)");
 
-/** One request for all settings of a dialog that opens. */
+/** Once for a dialog that opens. */
 function load() {
   loading ??= Promise.resolve()
     .then(() => ask())
@@ -50,7 +49,7 @@ function load() {
 /** What is refused stays in its field, to be corrected. */
 const save = (name, value) => ask({ [name]: value }).then(show, (error) => complain(name, error.message));
 
-/** What the dialog shows for a setting: `input`, and a line for what there is to say about it. */
+/** What the dialog shows for a setting, with a line for what is to be said about it. */
 function draw(name, input, fill, more) {
   input.className = "i2p-setting";
   const note = make("div", { role: "status" });
@@ -94,7 +93,7 @@ function release(ariaLabel) {
   });
 }
 
-/** A setting as ComfyUI wants it, which translates its name and tooltip itself (locales, settings.json). */
+/** A setting as ComfyUI wants it, which translates it by locales/LANGUAGE/settings.json. */
 function setting(id, name, type, tooltip) {
   const category = ["Img2Prompt", "Prompt Engine", id];
   return { id: `Img2Prompt.${id}`, category, name, type, tooltip, defaultValue: "" };

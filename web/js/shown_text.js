@@ -92,7 +92,7 @@ class ShownText {
 }
 
 /** The wheel scrolls a text that is longer than its place, else it is the canvas's, as the middle button is. A drag
- * selects text and does not move the node; Ctrl+C copies the text, not the node. */
+ * selects text; Ctrl+C copies it. */
 function keepInput(shown) {
   const { element } = shown;
   const keep = (event) => {
@@ -144,8 +144,7 @@ function keepSeed(node) {
   if (control) control.value = "fixed";
 }
 
-/** Nodes 2.0 shows what a run gave in the place of the chosen file's picture; the front end's callback of the file's
- * widget shows that again. */
+/** Nodes 2.0 shows what a run gave in the place of the chosen file's picture; this shows that again. */
 function keepPicture(node) {
   const [file, upload] = ["image", "upload"].map((name) => node.widgets.find((w) => w.name === name));
   if (upload) file?.callback?.(file.value);
@@ -183,6 +182,14 @@ app.registerExtension({
       writing.delete(shown);
       keepPicture(this);
     };
+  },
+  /** A workflow's tab is shown again, its nodes made anew; the front end has kept what they gave. */
+  onNodeOutputsUpdated(outputs) {
+    for (const [id, output] of Object.entries(outputs)) {
+      const shown = shownOn.get(running(id));
+      const result = shown && !shown.value && resultOf(output);
+      if (result) shown.show(...result);
+    }
   },
   setup() {
     api.addEventListener("img2prompt.live", ({ detail }) => {
