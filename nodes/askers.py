@@ -17,7 +17,9 @@ from .comfy import Asked
 Told = tuple[int, object]
 """An HTTP status and what becomes the answer's JSON."""
 JSON = "application/json"
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+FORWARDED = (
+    *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via", "CF-Connecting-IP"),
+)
 """What a proxy adds: who asks is behind it then, wherever that is."""
 
 

@@ -15,7 +15,7 @@ ACCENT = {"color": "#232"}
 """How LiteGraph paints our own nodes in these files: green."""
 NOTE = {"color": "#222", "bgcolor": "#000"}
 """As in the notes of ComfyUI's own templates."""
-VIEW = {"scale": 0.7, "offset": [100, 110]}
+VIEW = {"scale": 0.7, "offset": [100, 220]}
 """What is seen first: note, picture and our node. Below 0.6, LiteGraph draws no text."""
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 UPLOAD = ("upload", "IMAGEUPLOAD", {"default": "image"}, True)

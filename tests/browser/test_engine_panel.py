@@ -21,9 +21,10 @@ STATUS = "**/img2prompt/status*"
 MOST_TABS = 120
 """More than there is to tab through on the page."""
 FOCUSED = "name => (document.activeElement?.ariaLabel || document.activeElement?.textContent || '').includes(name)"
-OUTLINED = (
-    "() => !document.activeElement.closest('.i2p') || getComputedStyle(document.activeElement).outlineWidth !== '0px'"
-)
+OUTLINED = """() => {
+  const focused = document.activeElement, { outlineStyle, outlineWidth } = getComputedStyle(focused);
+  return !focused.closest('.i2p') || (outlineStyle !== 'none' && outlineWidth !== '0px');
+}"""
 """What is ours shows that it has the focus."""
 
 ENDED = """() => {

@@ -83,6 +83,8 @@ def test_what_the_environment_sets_is_shown_and_kept(comfyui: ComfyServer, endpo
         {"Host": ELSEWHERE, "Origin": f"http://{ELSEWHERE}"},  # a name that a page may have pointed here
         {"Host": "10.0.0.5:8188", "Origin": "http://10.0.0.5:8188"},
         {"X-Forwarded-For": "203.0.113.9"},
+        {"Via": "1.1 proxy.example"},
+        {"X-Forwarded-Proto": "https"},
         {"X-Real-IP": "203.0.113.9"},
         {"Forwarded": "for=203.0.113.9"},
     ],
