@@ -94,7 +94,7 @@ def start_comfyui(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) ->
 
         def start(environment: Mapping[str, str], front_end: str = "") -> ComfyServer:
             key = frozenset(environment.items()), front_end
-            if key not in running:
+            if key not in running or running[key].process.poll() is not None:  # a test may have stopped it
                 interface = {"": None, NEWER_FRONT_END: newer_front_end}[front_end]
                 base, wanted = tmp_path_factory.mktemp("comfyui"), {"IMG2PROMPT_CACHE": "false", **environment}
                 server = ComfyServer(base, wanted, checkpoint, interface and interface())

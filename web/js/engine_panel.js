@@ -69,7 +69,7 @@ class EnginePanel extends HTMLElement {
     this.append(title, this.state, this.engines, ...this.buttons, this.note);
   }
 
-  /** Ask how the engines stand, for as long as somebody can see it. */
+  /** Ask how the engines stand, as long as somebody can see it. */
   async follow() {
     this.asking?.abort();
     if (document.hidden) return;
@@ -98,7 +98,7 @@ class EnginePanel extends HTMLElement {
   show({ engines, problem, phase }) {
     const phases = engines.map((engine) => engine.phase || engine.engine);
     if (problem) phases.push(phase);
-    this.say(phases.map((one) => STATES[one]).join(" · "), phases[0]);
+    this.say([...new Set(phases)].map((one) => STATES[one]).join(" · "), phases[0]);
     const why = problem ? [make("p", { textContent: problem })] : [];
     this.engines.replaceChildren(...engines.flatMap(section), ...why);
     Object.values(ACTIONS).forEach(([, sensible], i) => {
@@ -115,7 +115,7 @@ class EnginePanel extends HTMLElement {
     }
   }
 
-  /** Sleep or stop; the panel shows what comes of it. */
+  /** The panel shows what comes of it. */
   async post(action) {
     const headers = { "Content-Type": "application/json" };
     // timeoutMs: newer front ends would give up after a minute
