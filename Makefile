@@ -19,8 +19,11 @@ export PYTHON PORT
 
 ENVIRONMENTS := $(PYTHON) scripts/environments.py
 BIN := .environments/comfyui/bin
-# Tests that share no server and mostly wait: two at a time. The others have one server each for all of them.
+# Tests that share no server and mostly wait: two at a time.
 SIDE_BY_SIDE := tests/unit tests/vllm/test_supervisor.py tests/vllm/test_managed.py
+# What runs in the browser takes most of its time in one process: two at a time, each with ComfyUIs of its own. But for
+# those that ask the real vLLM: it is started once, for all the others.
+WITH_VLLM := tests/browser/test_seeing.py tests/browser/test_example_workflows.py
 
 .PHONY: help run test test-fast test-families test-faults test-gpu lint comfyui bench clean
 
@@ -35,7 +38,8 @@ test:
 	$(PYTHON) scripts/chromium.py
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(SIDE_BY_SIDE) --numprocesses=2 --timeout=900 $(PYTEST_ARGS)
-	$(BIN)/pytest $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
+	$(BIN)/pytest tests/browser $(WITH_VLLM:%=--ignore=%) --numprocesses=2 --dist=loadfile --timeout=900 $(PYTEST_ARGS)
+	$(BIN)/pytest tests/comfyui $(WITH_VLLM) tests/vllm $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
 
 test-fast:
 	$(ENVIRONMENTS) dev
