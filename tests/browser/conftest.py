@@ -45,8 +45,12 @@ QUEUE = """async () => {
 NOT_OURS = ("https://api.comfy.org", "Failed to load resource", "JobsApiError")
 """ComfyUI's own errors: its registry, which its page may not ask here, files that a fresh user does not have, and what
 newer front ends ask of a server that is older."""
-VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [105, 70]; app.canvas.setDirty(true, true); }"
-"""The whole example workflow, beside the side bar."""
+VIEW = """() => {
+  const least = axis => app.graph._nodes.map(node => node.pos[axis]).sort((a, b) => a - b)[0] ?? 0;
+  Object.assign(app.canvas.ds, {scale: 0.7, offset: [110 - least(0), 200 - least(1)]});
+  app.canvas.setDirty(true, true);
+}"""
+"""The graph's left top corner, clear of the bars."""
 
 FRONT_ENDS = ["", NEWER_FRONT_END]
 """For `@pytest.mark.parametrize("comfyui", FRONT_ENDS, indirect=True)`: ComfyUI's own interface, and a newer one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -40,9 +41,9 @@ def test_a_stopped_endpoint_is_told_once_with_the_next_step(page: Page, comfyui:
 
 
 @BOTH
+@pytest.mark.usefixtures("light")
 def test_the_sockets_of_an_engine_keep_their_colour(page: Page) -> None:
     choose_view(page, "nodes-2.0")
-    page.evaluate("() => app.ui.settings.setSettingValueAsync('Comfy.ColorPalette', 'light')")
     color = "app.canvas.default_connection_color_byType['IMG2PROMPT_ENGINE']"
     own = page.evaluate(color)
     assert own
@@ -51,3 +52,12 @@ def test_the_sockets_of_an_engine_keep_their_colour(page: Page) -> None:
     variable = "getComputedStyle(document.body).getPropertyValue('--color-datatype-IMG2PROMPT_ENGINE').trim()"
     assert page.evaluate(variable) == own
     assert page.evaluate("app.canvas.default_connection_color_byType['IMAGE']") not in ("", own)
+
+
+@pytest.fixture
+def light(page: Page) -> Iterator[None]:
+    """The light theme, which ComfyUI's server would keep for the tests after this one."""
+    theme = "theme => app.ui.settings.setSettingValueAsync('Comfy.ColorPalette', theme)"
+    page.evaluate(theme, "light")
+    yield
+    page.evaluate(theme, "dark")

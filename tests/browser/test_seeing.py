@@ -27,4 +27,4 @@ def test_a_person_sees_what_the_model_saw(
     kind, data = run_workflow(small_example())
     assert kind == "execution_success", data
     page.wait_for_function(f"() => {SHOWN}.value.includes('purple star')")
-    screenshot("image_to_prompt")
+    screenshot("image_to_prompt", height=860)
