@@ -15,7 +15,7 @@ from img2prompt.engine.backend import Status
 from img2prompt.tests.browser.conftest import FRONT_ENDS, Screenshot, choose_view
 from img2prompt.tests.comfyui.server import ComfyServer
 from img2prompt.tests.seeing_server import SeeingServer
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 STATUS = "**/img2prompt/status*"
 MOST_TABS = 120
@@ -172,6 +172,17 @@ def test_an_endpoint_is_told_of_as_it_stands_and_start_runs_the_node(
     screenshot("engine_panel_started")
     (outputs,) = comfyui.get(f"/history/{data['prompt_id']}")[data["prompt_id"]]["outputs"].values()
     assert outputs["text"] == [f"vLLM at {endpoint.url} serves seeing-model."]
+    expect(panel.get_by_role("alert")).to_have_text("")
+
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/prompt", lambda route: held.append((route, route.fetch())))
+    page.evaluate(ENDED)
+    page.keyboard.press("Enter")
+    page.evaluate("() => window.ended")  # before the page knows what it has queued
+    ((route, reply),) = held
+    with page.expect_response("**/api/prompt"):
+        route.fulfill(response=reply)
+    page.wait_for_timeout(300)
     expect(panel.get_by_role("alert")).to_have_text("")
     assert told.asked and endpoint.counts.requests == 0  # nothing was asked of the model
     assert console_errors == []

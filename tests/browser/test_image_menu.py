@@ -21,7 +21,7 @@ BUILD = """() => {
   load.connect(0, save, 0);
   far.pos = [440, 500];
   Object.assign(app.canvas.ds, {scale: 0.7, offset: [90, 60]});
-  app.canvas.setDirty(true, true);
+  app.canvas.draw(true, true);  // the mouse finds only nodes that have been drawn
   app.extensionManager.workflow.activeWorkflow.changeTracker.checkState();
 }"""
 TITLE = """type => {

@@ -27,7 +27,8 @@ MADE = """types => Object.fromEntries(types.map((type, at) => {
   }];
 }))"""
 """Puts a node of each type on an empty canvas; what the classic view draws on them."""
-SHOW = "() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [105, 150]; app.canvas.setDirty(true, true); }"
+SHOW = "() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [105, 150]; app.canvas.draw(true, true); }"
+"""Drawn at once: the mouse finds only nodes that have been drawn."""
 WHERE = """([type, slot]) => {
   const node = app.graph._nodes.find(node => node.type === type);
   const at = slot === null ? [node.pos[0] + 60, node.pos[1] - 12] : node.getInputPos(slot);

@@ -126,17 +126,25 @@ class EnginePanel extends HTMLElement {
 
   /** Run the node Start Prompt Engine, behind what is in the queue: ComfyUI has to make room on the GPU. */
   async start() {
-    const node = { class_type: "Img2Prompt_StartPromptEngine", inputs: {}, _meta: { title: "Start Prompt Engine" } };
-    const { prompt_id } = await app.api.queuePrompt(0, { output: { img2prompt_start: node } });
-    this.note.textContent = text("Queued: it starts when what runs before it has ended.");
+    const node = { class_type: "Img2Prompt_StartPromptEngine", inputs: {} };
     const over = new AbortController();
+    const ended = {};
+    let wake;
     const end = ({ detail }) => {
-      if (detail.prompt_id !== prompt_id) return;
-      this.note.textContent = detail.exception_message ?? "";
-      over.abort();
+      ended[detail.prompt_id] = detail.exception_message ?? "";
+      wake?.();
     };
     for (const kind of ["success", "error", "interrupted"])
       app.api.addEventListener(`execution_${kind}`, end, { signal: over.signal });
+    try {
+      const { prompt_id } = await app.api.queuePrompt(0, { output: { img2prompt_start: node } });
+      // a run can end before its id is known here
+      for (; !(prompt_id in ended); await new Promise((next) => (wake = next)))
+        this.note.textContent = text("Queued behind what runs now.");
+      this.note.textContent = ended[prompt_id];
+    } finally {
+      over.abort();
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 // A toast when one of the pack's nodes fails, with its sentence, which says what to do next; each stands there once.
 import { app } from "../../../scripts/app.js";
-import { api } from "../../../scripts/api.js";
 
 const LIFE_MS = 30_000;
 const told = new Map(); // sentence to the older front ends' message
@@ -16,7 +15,7 @@ function tell(summary, detail) {
 app.registerExtension({
   name: "img2prompt.error_toast",
   setup() {
-    api.addEventListener("execution_error", ({ detail }) => {
+    app.api.addEventListener("execution_error", ({ detail }) => {
       if (!detail.node_type?.startsWith("Img2Prompt_")) return;
       const title = LiteGraph.registered_node_types[detail.node_type]?.title ?? detail.node_type;
       tell(title, detail.exception_message.trim());

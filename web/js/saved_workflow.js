@@ -1,5 +1,5 @@
-// A PNG that holds a ComfyUI graph opens as that graph, whatever else it holds. Some front ends (1.32, which ComfyUI 0.3.75
-// has; later ones do not) build a small graph of AUTOMATIC1111's text instead where there is one, as in Save Prompt's files.
+// A PNG that holds a ComfyUI graph opens as that graph, whatever else it holds. Some front ends (1.32, of ComfyUI
+// 0.3.75; not later ones) build a small graph of AUTOMATIC1111's text instead where there is one, as in Save Prompt's files.
 import { app } from "../../../scripts/app.js";
 
 const SIGNATURE = "\x89PNG\r\n\x1a\n";

@@ -1,7 +1,6 @@
 // Shows on a node what the model is writing, and what it wrote. This is a result: kept out of the workflow file and of
 // what the server gets.
 import { app } from "../../../scripts/app.js";
-import { api } from "../../../scripts/api.js";
 import { ART_STYLE, bodyOf, footOf, rowsOf } from "./card.js";
 import { button, copyButton, make } from "./dom.js";
 import { named, text } from "./texts.js";
@@ -192,14 +191,14 @@ app.registerExtension({
     }
   },
   setup() {
-    api.addEventListener("img2prompt.live", ({ detail }) => {
+    app.api.addEventListener("img2prompt.live", ({ detail }) => {
       const shown = !ended && shownOn.get(running(detail.node));
       if (!shown) return;
       writing.add(shown);
       shown.showLive(detail);
     });
     for (const type of ["execution_start", "execution_success", "execution_error", "execution_interrupted"])
-      api.addEventListener(type, () => {
+      app.api.addEventListener(type, () => {
         ended = type !== "execution_start";
         for (const shown of writing) shown.endLive();
         writing.clear();
