@@ -19,8 +19,8 @@ export PYTHON PORT
 
 ENVIRONMENTS := $(PYTHON) scripts/environments.py
 BIN := .environments/comfyui/bin
-# Tests that share no server and mostly wait: two at a time.
-SIDE_BY_SIDE := tests/unit tests/vllm/test_supervisor.py tests/vllm/test_managed.py
+# Tests that share no server and mostly wait: two at a time, those first that take long.
+SIDE_BY_SIDE := tests/vllm/test_faults.py tests/vllm/test_supervisor.py tests/vllm/test_managed.py tests/unit
 # What runs in the browser takes most of its time in one process: two at a time, each with ComfyUIs of its own. But for
 # those that ask the real vLLM: it is started once, for all the others.
 WITH_VLLM := tests/browser/test_seeing.py tests/browser/test_example_workflows.py
@@ -37,7 +37,7 @@ test:
 	$(ENVIRONMENTS) comfyui vllm
 	$(PYTHON) scripts/chromium.py
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest $(SIDE_BY_SIDE) --numprocesses=2 --timeout=900 $(PYTEST_ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) --numprocesses=2 --dist=worksteal --timeout=900 $(PYTEST_ARGS)
 	$(BIN)/pytest tests/browser $(WITH_VLLM:%=--ignore=%) --numprocesses=2 --dist=loadfile --timeout=900 $(PYTEST_ARGS)
 	$(BIN)/pytest tests/comfyui $(WITH_VLLM) tests/vllm $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
 

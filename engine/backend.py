@@ -100,6 +100,11 @@ class Backend(Protocol):
         into the model's context. After `ready()`; quick. Raises Refused where they cannot."""
         ...
 
+    def wanted(self) -> int:
+        """How many requests it is worth to hand over now: those that it answers at one time, and some that are made
+        ready meanwhile. It may change with every answer."""
+        ...
+
     def identity(self) -> str:
         """What distinguishes its answers from another's, for the cache: where and which model, or a version."""
         ...

@@ -1,49 +1,35 @@
-"""The only code that waits for the model: one OpenAI-compatible endpoint, asked through the `openai` SDK.
+"""The backend that asks one OpenAI-compatible endpoint: finds out who answers there, and puts requests to it.
 
-It connects to that endpoint and nothing else: it follows no redirects, and asks no proxy when the endpoint is on this
-machine (elsewhere HTTPS_PROXY and NO_PROXY count, as everywhere). No message, status or `repr` shows the API key.
+No message, status or `repr` shows the API key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..prompts.confidence import Probabilities
 from ..prompts.request import Answer, Request
-from .address import is_here, normalized, sendable, without
+from .address import normalized, sendable
 from .answers import Answers
 from .backend import UNWATCHED, Report, Status, Watch
 from .chat import ASKED_AGAIN, Chat, read_reply, streamed, to_body
 from .context import Context, check_fits, pixels_each, pixels_to_send
-from .errors import Asleep, BadAnswer, EngineError, UnknownModel, Unreachable
+from .errors import UnknownModel, Unreachable
 from .load import Load
-from .refusals import BUSY, explain
+from .pace import Pace
+from .reads import Reads
 from .room import Room
 from .served import Served
 from .settings import Settings
-from .streaming import NO_JSON, tokens_of, whole_reply
+from .streaming import tokens_of
+from .wire import Wire, Wrote
 
-if TYPE_CHECKING:
-    from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
-
-BUSY_WAITS_S = (0.5, 1.0, 2.0, 4.0)
-"""Before each new try at a server that has no room."""
-LONGEST_WAIT_S = 20.0
-"""A server that asks for more patience than this is busy."""
-MODELS_TIMEOUT_S = 30.0
-DROPPED = ("RemoteProtocolError", "ReadError", "WriteError")
-"""httpx's names for a connection that broke; an idle one is closed by the server at any moment (vLLM: after 5 s)."""
-CONNECT_TIMED_OUT = "ConnectTimeout"
-PATH = "/chat/completions"
-STREAM_FAILED = 500
-"""The HTTP status that an error in the middle of a stream counts as: that of the stream itself was 200."""
-NO_LIST = (404, 405, 501)
-ASLEEP = "asleep"
-"""The error code with which our guard (server/inside) refuses what a sleeping engine would leave hanging."""
-
-Wrote = Callable[[str], None]
+LOOK_S = 1.0
+"""Between two looks at how many requests wait in vLLM."""
 
 
 class ChatClient:
@@ -76,19 +62,21 @@ class ChatClient:
 
     def _begin(self) -> None:
         """What belongs to one event loop."""
-        self._http: AsyncOpenAI | None = None
-        self._slots = asyncio.Semaphore(self._settings.max_in_flight)
+        self._wire: Wire | None = None
+        self.pace = Pace(self._settings.max_in_flight)
+        self._looked_at, self._looking = float("-inf"), asyncio.Lock()
+        self._reads = Reads()
         self._starting = asyncio.Lock()
 
     async def ready(self, report: Report) -> None:
         """Learn from GET /models which model answers, how long its context is, and whether the server is vLLM: quick,
         so nothing is reported."""
         async with self._starting:
-            if self._http is not None and self._served is not None and not self._lost:
+            if self._wire is not None and self._served is not None and not self._lost:
                 return
-            if self._http is None:
-                self._http = await asyncio.to_thread(self._connection)  # importing openai takes most of a second
-            self._served = await self._ask_what_is_served(self._http)
+            if self._wire is None:
+                self._wire = await asyncio.to_thread(Wire, self._settings, self.base_url, self._key)
+            self._served = await self._wire.ask_what_is_served(self._wanted)
             self._lost = False
 
     async def wake(self, report: Report) -> None:
@@ -108,6 +96,9 @@ class ChatClient:
 
     def pixels_each(self, request: Request[Any]) -> int:
         return pixels_each(request, self.context)
+
+    def wanted(self) -> int:
+        return self.pace.wanted
 
     def identity(self) -> str:
         return f"{self.base_url} {self._served.model if self._served else self._wanted}"
@@ -134,40 +125,11 @@ class ChatClient:
         """Another's server: it is not ours to end."""
 
     async def close(self) -> None:
-        http = self._http
+        wire = self._wire
         self._begin()
-        if http is not None:
-            await http.close()
+        if wire is not None:
+            await wire.close()
         self._answers.close()
-
-    def _connection(self) -> AsyncOpenAI:
-        import openai
-
-        settings = self._settings
-        http = openai.AsyncOpenAI(
-            base_url=self.base_url,
-            api_key=self._key.get_secret_value() or "none",
-            max_retries=0,
-            timeout=openai.Timeout(settings.answer_timeout_s, connect=settings.connect_timeout_s),
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=not is_here(self.base_url), follow_redirects=False),
-        )
-        # the SDK takes them from OPENAI_… variables, which are meant for another endpoint
-        http.organization = http.project = None
-        return http
-
-    async def _ask_what_is_served(self, http: AsyncOpenAI) -> Served:
-        import openai
-
-        timeout = openai.Timeout(MODELS_TIMEOUT_S, connect=self._settings.connect_timeout_s)
-        try:
-            reply: object = await http.get("/models", cast_to=object, options={"timeout": timeout})
-        except openai.APIStatusError as error:
-            if error.status_code in NO_LIST and self._wanted:
-                return Served((), self._wanted, is_vllm=False)
-            raise self._explained(error, error.status_code) from None
-        except openai.APIConnectionError as error:
-            raise self._unreachable(error) from error
-        return Served.read(reply, self._wanted, self.base_url)
 
     async def ask(self, chat: Chat[Answer], watch: Watch = UNWATCHED) -> Answer:
         """One answer from the model; a second try with another seed when the first is none that another seed may mend.
@@ -175,123 +137,52 @@ class ChatClient:
 
         Raises EngineError.
         """
-        http, served = self._http, self._served
-        if http is None or served is None:
+        wire, served = self._wire, self._served
+        if wire is None or served is None:
             raise RuntimeError("ready() comes before answer()")
         check_fits(chat, self.context)
+        if issubclass(chat.answer, Probabilities):
+            read = await self._reads.answer(
+                chat, served, lambda body: self._in_turn(wire, served, lambda: (body(), None))
+            )
+            return chat.answer(yes=read.yes)
         with contextlib.suppress(*ASKED_AGAIN):
-            return read_reply(await self._ask_once(http, served, chat, watch, again=False), chat.answer)
-        return read_reply(await self._ask_once(http, served, chat, watch, again=True), chat.answer)
+            return read_reply(await self._ask_once(wire, served, chat, watch, again=False), chat.answer)
+        return read_reply(await self._ask_once(wire, served, chat, watch, again=True), chat.answer)
 
-    async def _ask_once(
-        self, http: AsyncOpenAI, served: Served, chat: Chat[Answer], watch: Watch, *, again: bool
-    ) -> object:
-        """The reply to one request, when it is its turn."""
+    async def _ask_once(self, wire: Wire, served: Served, chat: Chat[Answer], watch: Watch, *, again: bool) -> object:
+        """The reply to one request, streamed where somebody listens when its turn has come."""
         with self.load.waits():
             body = await asyncio.to_thread(to_body, chat, model=served.model, for_vllm=served.is_vllm, again=again)
-            await self._slots.acquire()
+
+        def sent() -> tuple[bytes, Wrote | None]:
+            return (streamed(body, for_vllm=served.is_vllm), watch.wrote) if watch.asked() else (body, None)
+
+        return await self._in_turn(wire, served, sent)
+
+    async def _in_turn(self, wire: Wire, served: Served, sent: Callable[[], tuple[bytes, Wrote | None]]) -> object:
+        """The reply to one body, which is made when its turn has come."""
+        with self.load.waits():
+            await self.pace.enter()
         try:
             with self.load.runs():
-                wrote = watch.wrote if watch.asked() else None
-                if wrote is not None:
-                    body = streamed(body, for_vllm=served.is_vllm)
-                reply = await self._post(http, body, wrote)
+                body, wrote = sent()
+                reply = await wire.post(body, wrote, self.pace.refused)
                 self.load.wrote(tokens_of(reply))
+            self.pace.answered()
+            if served.is_vllm and self.pace.waiting:
+                await self._look(wire)
             return reply
+        except (UnknownModel, Unreachable):
+            self._lost = True
+            raise
         finally:
-            self._slots.release()
+            self.pace.leave()
 
-    async def _post(self, http: AsyncOpenAI, body: bytes, wrote: Wrote | None) -> object:
-        """The reply, after waiting a little where the server is busy; streamed where somebody listens."""
-        import openai
-
-        waits_s = iter(BUSY_WAITS_S)
-        while True:
-            try:
-                return await self._send(http, body, wrote)
-            except openai.APIStatusError as error:
-                if error.code == ASLEEP:
-                    raise Asleep("The engine is asleep; wake it with `img2prompt engine wake`.") from None
-                wait_s = _wait_s(error, next(waits_s, None)) if error.status_code in BUSY else None
-                if wait_s is None:
-                    # not from: the SDK's error repeats the server's words, and some servers repeat the key
-                    raise self._explained(error, error.status_code) from None
-            except openai.APIConnectionError as error:
-                raise self._unreachable(error) from error
-            except openai.APIError as error:  # in the middle of a stream
-                raise self._explained(error, STREAM_FAILED) from None
-            except (ValueError, RecursionError) as error:
-                raise BadAnswer(NO_JSON) from error
-            await asyncio.sleep(wait_s)
-
-    async def _send(self, http: AsyncOpenAI, body: bytes, wrote: Wrote | None) -> object:
-        """POST once; once more where the connection had been dropped."""
-        import openai
-
-        async def post() -> Any:
-            if wrote is None:
-                return await http.post(PATH, cast_to=object, content=body)
-            stream_cls = openai.AsyncStream[object]
-            return await http.post(PATH, cast_to=object, content=body, stream=True, stream_cls=stream_cls)
-
-        try:
-            reply = await post()
-        except openai.APIConnectionError as error:
-            if type(error.__cause__).__name__ not in DROPPED:
-                raise
-            reply = await post()
-        return reply if wrote is None else await self._heard(reply, wrote)
-
-    async def _heard(self, stream: Any, wrote: Wrote) -> object:
-        """The whole of a stream; closed when the wait is cancelled, so that the server stops writing. It ends when an
-        answer should have ended."""
-        import openai
-
-        request = stream.response.request
-        try:
-            async with asyncio.timeout(self._settings.answer_timeout_s), stream:
-                return await whole_reply(stream, wrote)
-        except TimeoutError as error:
-            raise openai.APITimeoutError(request=request) from error
-        except Exception as error:
-            if not type(error).__module__.startswith("httpx"):
-                raise
-            # the SDK before 3.0 hands on what breaks in the middle of a stream
-            kind = openai.APITimeoutError if "Timeout" in type(error).__name__ else openai.APIConnectionError
-            raise kind(request=request) from error
-
-    def _explained(self, error: APIError, status: int) -> EngineError:
-        model, served = (self._served.model, self._served.names) if self._served else (self._wanted, ())
-        body = without(self._key.get_secret_value(), error.body or error.message)
-        explained = explain(status, body, url=self.base_url, model=model, served=served)
-        explained.status = status
-        self._lost = self._lost or isinstance(explained, UnknownModel | Unreachable)
-        return explained
-
-    def _unreachable(self, error: APIConnectionError) -> Unreachable:
-        import openai
-
-        self._lost = True
-        cause = type(error.__cause__).__name__
-        if isinstance(error, openai.APITimeoutError) and cause != CONNECT_TIMED_OUT:
-            return Unreachable(
-                f"{self.base_url} gave no answer in {self._settings.answer_timeout_s:g} s; see whether the server is "
-                "overloaded, or raise IMG2PROMPT_ANSWER_TIMEOUT_S."
-            )
-        if cause in DROPPED:
-            return Unreachable(f"{self.base_url} broke the connection off; see whether the server still runs.")
-        return Unreachable(
-            f"Nobody answers at {self.base_url}; start the server there, or correct the endpoint "
-            "(IMG2PROMPT_ENDPOINT, or the node Prompt Engine where that names one)."
-        )
-
-
-def _wait_s(error: APIStatusError, ours: float | None) -> float | None:
-    """How long to wait for a busy server: as long as it says, else `ours`. None: no longer."""
-    if ours is None:
-        return None
-    try:
-        theirs = float(error.response.headers.get("retry-after", ""))
-    except ValueError:
-        return ours
-    return theirs if 0 <= theirs <= LONGEST_WAIT_S else None
+    async def _look(self, wire: Wire) -> None:
+        """See how many requests wait in vLLM, once in a while: whoever comes first looks, for all."""
+        if self._looking.locked() or time.monotonic() - self._looked_at < LOOK_S:
+            return
+        async with self._looking:
+            self._looked_at = time.monotonic()
+            self.pace.told(await wire.metrics())

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sized
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sized
 from concurrent import futures
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import Any
 
 from ..prompts.errors import Img2PromptError
 from ..prompts.request import Answer, Request
 from .backend import UNWATCHED, Backend, Report, Status, Watch
 from .errors import NoEngine
+from .gate import Gate
+from .io_thread import STOPPED, IoThread, Result
 from .room import Room
 from .settings import Settings
+from .stream import answers
 
-Result = TypeVar("Result")
-
-PREPARE_THREADS = max(2, min(4, os.cpu_count() or 2))
-"""Threads that make and encode pictures. Both share them first come, first served, so that pictures are not made faster
-than they are encoded; Pillow lets go of the GIL while it works."""
-STOP_TIMEOUT_S = 30.0
 WAIT_POLL_S = 0.0005, 0.004
 """The shortest and longest pause between two looks for an answer: short when it may come from the disk."""
 
@@ -40,7 +36,7 @@ class Engine:
         self.settings = settings
         self._backend = backend
         self._lock = threading.Lock()
-        self._io: _IoThread | None = None
+        self._io: IoThread | None = None
 
     def ask(self, request: Request[Answer]) -> Answer:
         """Answer one request; blocks. Raises EngineError or PictureError."""
@@ -68,8 +64,8 @@ class Engine:
     ) -> Future[list[Answer]]:
         """Begin to answer all requests; the future's `cancel()` stops them at once and closes their connections.
 
-        `requests` is read lazily on a worker thread, at most `max_in_flight` ahead of those that wait for the model,
-        and a handful ahead of those that are encoded, so that a batch of big pictures is never in memory as a whole.
+        `requests` is read lazily on a worker thread, each when there is a place for it: no more than the model answers
+        at one time, and some ahead, so that a batch of big pictures is never in memory as a whole.
         `on_answer(index, answer)` and `report(line)` are called on the engine's thread as things happen, in any order;
         what they raise ends the batch. `watch(index)` gives what listens to one request. `total` says how many requests
         there will be where `len(requests)` cannot. The first failing request cancels the others and is the future's
@@ -79,6 +75,18 @@ class Engine:
             total = len(requests)
         io = self._running()
         return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total, watch))
+
+    def stream(
+        self, jobs: Iterable[Callable[[], Request[Answer]]], *, report: Report | None = None, patience_s: float = 0.0
+    ) -> Iterator[Answer | Img2PromptError]:
+        """The answers in the order of the jobs, as many as there are; what fails is given instead of its answer.
+
+        A job makes its request; it is called on a worker thread when there is a place for it, and again where the
+        engine could not be reached and that has lasted for less than `patience_s`. A few hundred answers may wait to be
+        taken, then no more is asked. Raises EngineError where nobody answers from the start, and what a job raises that
+        is none of our errors. Closing the iterator cancels what is in flight.
+        """
+        return answers(self._backend, self._running(), jobs, report or _say_nothing, patience_s)
 
     def pixels_each(self, request: Request[Any]) -> int:
         """How many pixels each picture of such a request may have: larger ones are scaled down to it, so that all fit
@@ -129,11 +137,10 @@ class Engine:
         if io is not None:
             io.stop(self._backend.close)
 
-    def _running(self) -> _IoThread:
+    def _running(self) -> IoThread:
         with self._lock:
             if self._io is None:
-                # as many again are encoded while the first wait, so that the model never waits for a picture
-                self._io = _IoThread(2 * self.settings.max_in_flight)
+                self._io = IoThread(self._backend.wanted)
             return self._io
 
     async def _pixels_each(self, request: Request[Any]) -> int:
@@ -147,7 +154,7 @@ class Engine:
 
     async def _answer_all(
         self,
-        io: _IoThread,
+        io: IoThread,
         requests: Iterable[Request[Answer]],
         on_answer: Callable[[int, Answer], None] | None,
         report: Report,
@@ -166,10 +173,9 @@ class Engine:
                 on_answer(index, answers[index])
 
         try:
-            async with asyncio.TaskGroup() as group, contextlib.aclosing(_read(requests, total)) as numbered:
+            async with asyncio.TaskGroup() as group, contextlib.aclosing(_read(requests, total, io.slots)) as numbered:
                 async for index, request in numbered:
-                    await io.slots.acquire()
-                    group.create_task(answer_one(index, request)).add_done_callback(lambda _: io.slots.release())
+                    group.create_task(answer_one(index, request)).add_done_callback(lambda _: io.slots.leave())
                     del request
         except BaseExceptionGroup as failures:
             first = failures.exceptions[0]
@@ -178,14 +184,20 @@ class Engine:
 
 
 async def _read(
-    requests: Iterable[Request[Answer]], total: int | None
+    requests: Iterable[Request[Answer]], total: int | None, slots: Gate
 ) -> AsyncGenerator[tuple[int, Request[Answer]], None]:
-    """The requests with their indices, each made on a worker thread only when it is wanted."""
+    """The requests with their indices, each made on a worker thread when it has a place, which is then its own."""
     iterator = iter(requests)
     index = 0
     while True:
-        with _numbered(index, total):
-            request = await asyncio.to_thread(next, iterator, None)
+        await slots.enter()
+        request = None
+        try:
+            with _numbered(index, total):
+                request = await asyncio.to_thread(next, iterator, None)
+        finally:
+            if request is None:
+                slots.leave()
         if request is None:
             return
         yield index, request
@@ -218,7 +230,7 @@ def _wait(future: Future[Result]) -> Result:
             time.sleep(min(longest_s, max(shortest_s, (time.monotonic() - began) / 200)))
         return future.result()
     except futures.CancelledError as error:
-        raise NoEngine("The engine was stopped before it had answered; ask again.") from error
+        raise NoEngine(STOPPED) from error
     except KeyboardInterrupt:
         future.cancel()
         raise
@@ -226,43 +238,3 @@ def _wait(future: Future[Result]) -> Result:
 
 def _say_nothing(line: str) -> None:
     """The report of a caller who wants none."""
-
-
-class _IoThread:
-    """A daemon thread with one event loop, and the small pool that does its CPU work (the loop's default executor)."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots = asyncio.Semaphore(slots)
-        """One for each request that is made, encoded, or waits for the model, whoever asks."""
-        self._pool = ThreadPoolExecutor(PREPARE_THREADS, thread_name_prefix="img2prompt-prepare")
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(self._pool)
-        self._thread = threading.Thread(target=self._run, name="img2prompt-engine", daemon=True)
-        self._thread.start()
-
-    def submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def stop(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Cancel all work, run `close`, end the thread."""
-        try:
-            self.submit(self._wind_up(close)).result(STOP_TIMEOUT_S)
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_TIMEOUT_S)
-
-    async def _wind_up(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._loop.close()

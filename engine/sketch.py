@@ -29,6 +29,8 @@ MAIN_COLOR_SHARE = 0.1
 """The caption calls a picture "mostly" of the colours that cover at least this much of it."""
 MAIN_COLORS = 3
 PALETTE_SIZE = 5  # as in ImageAnalysis
+AT_HAND = 8
+"""Requests: each is measured in a thread, of which there are a handful."""
 
 
 class SketchBackend:
@@ -65,6 +67,9 @@ class SketchBackend:
     def pixels_each(self, request: Request[Any]) -> int:
         """All that they have: no model's context must hold them."""
         return max((picture.width * picture.height for picture in request.pictures), default=0)
+
+    def wanted(self) -> int:
+        return AT_HAND
 
     def identity(self) -> str:
         """The sketch's own version, raised when its words change, and the reader's."""

@@ -25,6 +25,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -55,6 +56,12 @@ class Control:
     """Of one request."""
     api_key: str = ""
     delay_s: float = 0.0
+    places: int = 0
+    """So many requests are answered at one time, as a server does whose batch is full; the others wait. 0: any."""
+    refuse_over: int = 0
+    """Refuse (429) what comes when so many are there already; 0: nothing."""
+    metrics: bool = False
+    """Whether GET /metrics tells how many run and wait, as vLLM does."""
     hold: bool = False
     """Answer nobody until it is false again."""
     words_per_s: float = 0.0
@@ -72,6 +79,8 @@ class Counts:
     """Chat requests that arrived."""
     in_flight: int = 0
     max_in_flight: int = 0
+    running: int = 0
+    """Of those in flight, the ones that have one of `Control.places`."""
     answered: int = 0
     streamed: int = 0
     """Chat requests that wanted their answer in pieces."""
@@ -134,12 +143,21 @@ class SeeingServer:
                 web.get("/control", self._get_control),
                 web.post("/control", self._set_control),
                 web.get("/health", self._health),
+                web.get("/metrics", self._metrics),
             ]
         )
         return application
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.Response()
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        """The two lines of vLLM's that say how busy it is."""
+        if not self.control.metrics:
+            raise web.HTTPNotFound
+        counts = {"running": self.counts.running, "waiting": self.counts.in_flight - self.counts.running}
+        name = 'engine="0",model_name="seeing-model"'
+        return web.Response(text="".join(f"vllm:num_requests_{k}{{{name}}} {v:.1f}\n" for k, v in counts.items()))
 
     async def _get_control(self, _request: web.Request) -> web.Response:
         return web.json_response({"control": asdict(self.control), "counts": asdict(self.counts)})
@@ -148,7 +166,7 @@ class SeeingServer:
         """Set what the JSON names; `{"reset": true}` begins the counts anew."""
         wanted = await request.json()
         if wanted.pop("reset", False):
-            self.counts = replace(Counts(), in_flight=self.counts.in_flight)
+            self.counts = replace(Counts(), in_flight=self.counts.in_flight, running=self.counts.running)
         unknown = wanted.keys() - {known.name for known in fields(Control)}
         if unknown:
             return web.json_response({"error": f"no such control: {sorted(unknown)}"}, status=400)
@@ -196,11 +214,25 @@ class SeeingServer:
         except Unacceptable as error:
             return _error(400, str(error))
         self._keep(payload, request)
-        await asyncio.sleep(act.get("delay_s", self.control.delay_s))
-        while self.control.hold:
-            await asyncio.sleep(0.01)
+        if 0 < self.control.refuse_over < self.counts.in_flight:
+            return _error(429, "too many requests")
+        async with self._place():
+            await asyncio.sleep(act.get("delay_s", self.control.delay_s))
+            while self.control.hold:
+                await asyncio.sleep(0.01)
         self.counts.streamed += bool(payload.get("stream"))
         return await self._act(act, payload, sights, request)
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the control's places, when it is free."""
+        while 0 < self.control.places <= self.counts.running:
+            await asyncio.sleep(0.002)
+        self.counts.running += 1
+        try:
+            yield
+        finally:
+            self.counts.running -= 1
 
     async def _act(
         self, act: dict[str, Any], payload: dict[str, Any], sights: list[Sight], request: web.Request

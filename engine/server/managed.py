@@ -65,6 +65,10 @@ class ManagedBackend:
     def gpu_bytes(self) -> int:
         return self.launch.gpu_bytes
 
+    def wanted(self) -> int:
+        served = self._connection.served
+        return served.client.wanted() if served is not None else 2 * self._settings.max_in_flight
+
     def identity(self) -> str:
         return self.launch.identity()
 

@@ -165,6 +165,9 @@ class GpuBackend:
                 self.in_flight -= 1
         return request.answer.model_construct()
 
+    def wanted(self) -> int:
+        return 32
+
     def identity(self) -> str:
         return self._who
 

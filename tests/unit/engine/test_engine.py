@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from img2prompt.engine import Engine, Settings
 from img2prompt.engine.backend import Report
-from img2prompt.engine.engine import PREPARE_THREADS
 from img2prompt.engine.errors import BadAnswer, NoEngine, StartFailed
+from img2prompt.engine.io_thread import PREPARE_THREADS
 from img2prompt.engine.sketch import SketchBackend
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.errors import PictureError
@@ -84,14 +84,14 @@ def test_requests_are_made_only_when_they_are_wanted_and_their_pictures_let_go(
             picture = draw(size=(1000 + index, 1000))
             pictures.append(weakref.ref(picture))
             kept.append(alive())
-            request = asking(picture)
+            request = [asking(picture)]
             del picture
-            yield request
+            yield request.pop()
 
     server.control.hold = True
     answering = make_engine(max_in_flight=8).submit_many(made())
-    # eight wait for the model, eight are encoded, and one waits to be
-    until(lambda: server.counts.in_flight == 8 and len(pictures) == 17 and alive() <= 1)
+    # eight wait for the model, eight are encoded, and no further one is made
+    until(lambda: server.counts.in_flight == 8 and len(pictures) == 16 and alive() == 0)
     server.control.hold = False
     assert len(answering.result(20)) == 60
     assert max(kept) <= PREPARE_THREADS + 3

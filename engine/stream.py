@@ -1,0 +1,117 @@
+"""Any number of requests answered in bounded memory: in order, each answer as soon as those before it are there."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import time
+from collections.abc import Callable, Generator, Iterable
+from concurrent import futures
+from itertools import islice
+from typing import Generic
+
+from ..prompts.errors import Img2PromptError
+from ..prompts.request import Answer, Request
+from .backend import Backend, Report
+from .errors import Asleep, Busy, NoEngine, Unreachable
+from .io_thread import STOPPED, IoThread
+
+OUTAGES = (Unreachable, Busy, Asleep)
+"""What says something of the engine and nothing of the request."""
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Before each new try at an engine that is not there; the last again and again."""
+WINDOW = 512
+"""Answers that are there, wait for one before them or to be taken, and requests on their way, together."""
+JOBS_AT_ONCE = 16
+"""Read at one time: a step to another thread costs more than a job."""
+LOOK_S = 0.2
+"""Between two looks for Ctrl-C."""
+END = object()
+
+
+def answers(
+    backend: Backend,
+    io: IoThread,
+    jobs: Iterable[Callable[[], Request[Answer]]],
+    report: Report,
+    patience_s: float,
+) -> Generator[Answer | Img2PromptError, None, None]:
+    """As `Engine.stream`."""
+    stream = _Stream[Answer](backend, io, report, patience_s)
+    feeding = io.submit(stream.feed(jobs))
+    feeding.add_done_callback(lambda _: stream.taken.put(END))
+    try:
+        while True:
+            try:
+                answer = stream.taken.get(timeout=LOOK_S)
+            except queue.Empty:
+                continue
+            if answer is END:
+                break
+            io.call(stream.window.release)
+            yield answer  # pyright: ignore[reportReturnType]
+        feeding.result()
+    except futures.CancelledError as error:
+        raise NoEngine(STOPPED) from error
+    finally:
+        feeding.cancel()
+
+
+class _Stream(Generic[Answer]):
+    """One call of `answers`. All but `taken` belongs to the engine's loop."""
+
+    def __init__(self, backend: Backend, io: IoThread, report: Report, patience_s: float) -> None:
+        self._backend = backend
+        self._io = io
+        self._report = report
+        self._patience_s = patience_s
+        self._out_since: float | None = None
+        """When the engine was first found missing, if nobody has been answered since."""
+        self._there: dict[int, Answer | Img2PromptError] = {}
+        self._next = 0
+        self.window = asyncio.Semaphore(WINDOW)
+        self.taken: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    async def feed(self, jobs: Iterable[Callable[[], Request[Answer]]]) -> None:
+        """Answer them all."""
+        await self._backend.ready(self._report)
+        slots, iterator, index = self._io.slots, iter(jobs), 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                while read := await asyncio.to_thread(lambda: list(islice(iterator, JOBS_AT_ONCE))):
+                    for job in read:
+                        await self.window.acquire()
+                        await slots.enter()
+                        group.create_task(self._give(index, job)).add_done_callback(lambda _: slots.leave())
+                        index += 1
+        except BaseExceptionGroup as failures:
+            first = failures.exceptions[0]
+            raise first from first.__cause__
+
+    async def _give(self, index: int, job: Callable[[], Request[Answer]]) -> None:
+        """Put the job's answer where it belongs, and hand on those whose turn it is."""
+        try:
+            self._there[index] = await self._answer(job)
+        except Img2PromptError as error:
+            self._there[index] = error
+        while self._next in self._there:
+            self.taken.put(self._there.pop(self._next))
+            self._next += 1
+
+    async def _answer(self, job: Callable[[], Request[Answer]]) -> Answer:
+        tries = 0
+        while True:
+            try:
+                if tries:
+                    await self._backend.ready(self._report)
+                # nothing here holds the request: its pictures may be large
+                answer = await self._backend.answer(await asyncio.to_thread(job), self._report)
+                self._out_since = None
+                return answer
+            except OUTAGES:
+                now = time.monotonic()
+                self._out_since = self._out_since or now
+                if now - self._out_since >= self._patience_s:
+                    raise
+            await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries += 1
