@@ -1,14 +1,13 @@
-"""A batch through the node in a real ComfyUI, against a bare loop that posts the same payloads to the same vLLM."""
+"""Batches and long lists through the node in a real ComfyUI; a batch against a bare loop that posts the same payloads
+to the same vLLM."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ import aiohttp
 from img2prompt.engine.chat import prepare, to_payload
 from img2prompt.prompts import analysis_request
 from img2prompt.scripts.comfyui import tiny_checkpoint
-from img2prompt.tests.comfyui.graphs import describe
-from img2prompt.tests.comfyui.server import ComfyServer
+from img2prompt.tests.comfyui.graphs import describe, image_to_prompt
+from img2prompt.tests.comfyui.server import ComfyServer, Graph
+from img2prompt.tests.memory import MIB, resident_bytes
+from img2prompt.tests.seeing import COLORS
 from img2prompt.tests.seeing import draw as draw_colors
 from img2prompt.tests.seeing_server import SeeingServer
 from img2prompt.tests.vllm.server import VllmServer
@@ -28,7 +29,9 @@ PICTURES = 32
 SIDE = 1024
 IN_FLIGHT = 16
 PAIRS = 3
-MIB = 2**20
+SHORT, LONG = 50, 2000
+"""Pictures of a list."""
+SETTLE_S, LOOK_S = 10.0, 10.0
 
 
 def compare(folder: Path) -> dict[str, Any]:
@@ -107,32 +110,80 @@ def _node_s(comfy: ComfyServer, files: list[str], seed: int) -> tuple[float, int
     with comfy.events() as events:
         prompt_id = comfy.submit(describe(*files, seed=seed), events.client_id)
         began = events.wait_for("executing", lambda data: data["node"] == "prompt", timeout_s=600)
-        with _memory_of(comfy.process.pid) as seen:
+        with resident_bytes(comfy.process.pid) as seen:
             ended = events.wait_for("executed", lambda data: data["node"] == "prompt", timeout_s=600)
     outcome = comfy.wait(prompt_id)
     assert len(outcome.outputs["prompt"]["text"]) == len(files), outcome.error
     return ended.at_s - began.at_s, max(seen) - seen[0]
 
 
-@contextmanager
-def _memory_of(pid: int) -> Iterator[list[int]]:
-    """Resident bytes of a process, sampled every 10 ms."""
-    seen: list[int] = []
-    stop = threading.Event()
+def long_list(folder: Path) -> dict[str, float]:
+    """A folder of many small pictures, read by ComfyUI's own dataset node, as a list through the node; the endpoint
+    answers at once. Memory is that above the pictures themselves, and beyond what a short list takes."""
+    with SeeingServer() as server:
+        settings = {"IMG2PROMPT_ENDPOINT": server.url, "IMG2PROMPT_CACHE": "false"}
+        comfy = ComfyServer(folder / "list", settings)
+        try:
+            _list_run(comfy, SHORT, seed=0)  # not counted: what is imported stays
+            short, _, _ = _list_run(comfy, SHORT, seed=1)
+            extra, cpu_s, took_s = _list_run(comfy, LONG, seed=2)
+            waiting = _waiting_share(comfy, server)
+        finally:
+            comfy.stop()
+    return {
+        "pictures": LONG,
+        "requests_per_s": round(LONG / took_s, 1),
+        "cpu_ms_per_picture": round(1000 * cpu_s / LONG, 1),
+        "extra_memory_mib": round((extra - short) / MIB),
+        "cpu_share_while_waiting": round(waiting, 3),
+    }
 
-    def sample() -> None:
-        while not stop.is_set():
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            seen.append(pages * 4096)
-            stop.wait(0.01)
 
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
+def _list_run(comfy: ComfyServer, count: int, seed: int) -> tuple[int, float, float]:
+    """Bytes by which ComfyUI's memory grows while the node runs, its CPU seconds, and seconds."""
+    with comfy.events() as events:
+        prompt_id = comfy.submit(_list_graph(comfy, count, seed), events.client_id)
+        began = events.wait_for("executing", lambda data: data["node"] == "prompt", timeout_s=600)
+        before_s = _cpu_s(comfy)
+        with resident_bytes(comfy.process.pid) as seen:
+            ended = events.wait_for("executed", lambda data: data["node"] == "prompt", timeout_s=600)
+        cpu_s = _cpu_s(comfy) - before_s
+    outcome = comfy.wait(prompt_id)
+    assert len(outcome.outputs["prompt"]["text"]) == count, outcome.error
+    return max(seen) - seen[0], cpu_s, ended.at_s - began.at_s
+
+
+def _list_graph(comfy: ComfyServer, count: int, seed: int) -> Graph:
+    """So many pictures of 64x48 as a list into the node."""
+    folder = comfy.base / "input" / f"{count}"
+    folder.mkdir(exist_ok=True)
+    colors = list(COLORS)
+    for number in range(count):
+        draw_colors(colors[number % len(colors)]).save(folder / f"{number:05}.png", compress_level=1)
+    load = {"class_type": "LoadImageDataSetFromFolder", "inputs": {"folder": folder.name}}
+    return {"folder": load, "prompt": image_to_prompt(["folder", 0], seed=seed)}
+
+
+def _waiting_share(comfy: ComfyServer, server: SeeingServer) -> float:
+    """The share of a core that ComfyUI takes while the whole list waits for a server that does not answer."""
+    server.control.hold = True
+    prompt_id = comfy.submit(_list_graph(comfy, LONG, seed=3))
+    while server.counts.in_flight < IN_FLIGHT:
+        time.sleep(0.01)
+    time.sleep(SETTLE_S)
+    before_s = _cpu_s(comfy)
+    time.sleep(LOOK_S)
+    share = (_cpu_s(comfy) - before_s) / LOOK_S
+    comfy.interrupt(prompt_id)
+    comfy.wait(prompt_id)
+    server.control.hold = False
+    return share
+
+
+def _cpu_s(comfy: ComfyServer) -> float:
+    """CPU seconds that ComfyUI's process has taken so far, as proc(5) tells them."""
+    fields = Path(f"/proc/{comfy.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cancel_s(folder: Path) -> dict[str, float]:

@@ -56,6 +56,7 @@ def measure() -> dict[str, Any]:
     add("vocabulary", vocabulary.in_fresh_processes())
     with tempfile.TemporaryDirectory() as folder:
         add("cancel_s", batch.cancel_s(Path(folder)))
+        add("long_list", batch.long_list(Path(folder)))
         add("batch_of_32_extra_memory_mib", batch.extra_memory_mib(Path(folder)))
         add("batch_of_32", batch.compare(Path(folder)))
     return found

@@ -8,8 +8,9 @@ from typing import NoReturn
 import typer
 
 from ..prompts.errors import AnalysisError, Img2PromptError, NothingToSay, PromptError
-from . import doctor, engine, look, mix, prompt, read, render, story, text
+from . import caption, doctor, engine, look, mix, prompt, read, render, story, text
 from .console import say
+from .eval import evaluate
 
 app = typer.Typer(
     name="img2prompt",
@@ -19,12 +20,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("prompt")(prompt.prompt)
+app.command("caption")(caption.caption)
 app.command("read")(read.read)
 app.command("text")(text.text)
 app.command("story")(story.story)
 app.command("render")(render.render)
 app.command("mix")(mix.mix)
 app.command("look")(look.look)
+app.command("eval")(evaluate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(engine.app, name="engine")
 

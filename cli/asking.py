@@ -44,6 +44,19 @@ def analysis_requests(
         yield analysis_request(open_picture(path), known=prompt, **asked)
 
 
+def rated_analyses(
+    engine: Engine, images: Sequence[Path], seen: Sequence[ImageAnalysis], threshold: float
+) -> list[ImageAnalysis]:
+    """What was seen in each file, less the tags of which the model is less sure than `threshold`: it is asked about
+    each. Raises EngineError or PictureError."""
+    from ..engine.pictures import open_picture
+    from ..prompts import confidence_request, rated
+
+    requests = (confidence_request(open_picture(path), one) for path, one in zip(images, seen, strict=True))
+    told = ask(engine, requests, len(images))
+    return [rated(one, likely, threshold) for one, likely in zip(seen, told, strict=True)]
+
+
 def chosen_engine() -> Engine:
     """The engine that the settings choose; where they choose none, the sketch engine, which `who_answered` tells."""
     from ..engine import NoEngine, shared_engine, sketch_engine

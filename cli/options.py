@@ -23,4 +23,8 @@ UnknownTagsOption = Annotated[
 PrefixOption = Annotated[str, typer.Option(help="Put first, exactly as written: trigger words.")]
 LeaveOutOption = Annotated[str, typer.Option(help="Words that must not appear, separated by commas.")]
 TokenBudgetOption = Annotated[int, typer.Option(min=0, help="The longest prompt, in tokens; 0: the family's.")]
+MinConfidenceOption = Annotated[
+    float,
+    typer.Option(help="Ask the model about each tag, and leave out those that it is less sure of; 0: do not ask."),
+]
 SeedOption = Annotated[int, typer.Option(min=0, max=0xFFFF_FFFF, help="Another seed looks again.")]

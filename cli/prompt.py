@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..prompts.options import RenderOptions
-from .asking import analysis_requests, ask, chosen_engine, who_answered
+from .asking import analysis_requests, ask, chosen_engine, rated_analyses, who_answered
 from .console import Format, put, put_json, say
 from .embedded import as_json, carried_by, render_one, tell_of
 from .options import (
@@ -21,6 +21,7 @@ from .options import (
     FamilyOption,
     LeaveOutOption,
     LookAtOption,
+    MinConfidenceOption,
     PrefixOption,
     SeedOption,
     TokenBudgetOption,
@@ -47,6 +48,7 @@ def prompt(
     closed_vocabulary: Annotated[
         bool, typer.Option(help="For families that want Danbooru's tags: let the model write no others.")
     ] = False,
+    min_confidence: MinConfidenceOption = 0.0,
     ignore_embedded: Annotated[
         bool, typer.Option("--ignore-embedded", help="Ask the model also where a file carries the prompt that drew it.")
     ] = False,
@@ -59,8 +61,9 @@ def prompt(
     Where a file carries the prompt that drew it, that is the one, and no model is asked; looking at one aspect only,
     the model is told it.
     """
-    from ..prompts import load_family
+    from ..prompts import check_threshold, load_family
 
+    check_threshold(min_confidence)
     options = RenderOptions.from_texts(
         look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
     )
@@ -71,6 +74,7 @@ def prompt(
     seen, engine = _seen(
         images,
         [None if found and use else (found.positive if found else "") for found in carried],
+        min_confidence,
         look_at=options.look_at,
         extra=extra,
         seed=seed,
@@ -87,7 +91,9 @@ def prompt(
             put(LINE_END.sub(" ", row.prompt.positive))
 
 
-def _seen(images: list[Path], known: list[str | None], **asked: Any) -> tuple[list[ImageAnalysis | None], str]:
+def _seen(
+    images: list[Path], known: list[str | None], min_confidence: float, **asked: Any
+) -> tuple[list[ImageAnalysis | None], str]:
     """What the model sees in each picture, told what is `known` of it; None, and no picture is asked about. With the
     engine's name, "" where none was needed."""
     about = [(image, told) for image, told in zip(images, known, strict=True) if told is not None]
@@ -95,7 +101,10 @@ def _seen(images: list[Path], known: list[str | None], **asked: Any) -> tuple[li
         return [None] * len(images), ""
     engine = chosen_engine()
     requests = analysis_requests([image for image, _ in about], [told for _, told in about], **asked)
-    answers = iter(ask(engine, requests, len(about)))
+    seen = ask(engine, requests, len(about))
+    answers = iter(
+        rated_analyses(engine, [image for image, _ in about], seen, min_confidence) if min_confidence else seen
+    )
     say(who_answered(engine))
     return [None if told is None else next(answers) for told in known], engine.status().engine
 

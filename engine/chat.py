@@ -75,10 +75,7 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
     sampling = chat.sampling
     payload: dict[str, Any] = {
         "model": model,
-        "messages": [
-            {"role": "system", "content": chat.system},
-            {"role": "user", "content": [*_shown(chat.pictures), {"type": "text", "text": chat.instruction}]},
-        ],
+        "messages": messages(chat),
         "response_format": {"type": "json_schema", "json_schema": _json_schema(chat.answer)},
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
@@ -91,6 +88,14 @@ def to_payload(chat: Chat[Answer], *, model: str, for_vllm: bool) -> dict[str, A
         payload["repetition_penalty"] = sampling.repetition_penalty
         payload["repetition_detection"] = dict(REPETITION)
     return payload
+
+
+def messages(chat: Chat[Any]) -> list[dict[str, Any]]:
+    """What is said to the model: always in this order, so that what requests have in common comes first."""
+    return [
+        {"role": "system", "content": chat.system},
+        {"role": "user", "content": [*_shown(chat.pictures), {"type": "text", "text": chat.instruction}]},
+    ]
 
 
 def _shown(pictures: tuple[EncodedPicture, ...]) -> Iterator[dict[str, Any]]:

@@ -69,7 +69,7 @@ def _for_endpoint(endpoint: str, settings: Settings) -> dict[str, object]:
         return {"engine": "endpoint"} if settings.engine in ("managed", "sketch") else {}
     _check_allowed(url, settings)
     # the settings' model and key are those of the settings' own engine
-    return {"engine": "endpoint", "endpoint": url, "api_key": SecretStr(""), "model": ""}
+    return {"engine": "endpoint", "endpoint": url, "endpoints": (), "api_key": SecretStr(""), "model": ""}
 
 
 def _plain(endpoint: str) -> str:

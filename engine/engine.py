@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sized
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sized
 from concurrent import futures
 from concurrent.futures import Future
 from typing import Any
@@ -23,7 +23,7 @@ from .gate import Gate
 from .io_thread import STOPPED, IoThread, Result
 from .room import Room
 from .settings import Settings
-from .stream import answers
+from .stream import Given, answers
 
 WAIT_POLL_S = 0.0005, 0.004
 """The shortest and longest pause between two looks for an answer: short when it may come from the disk."""
@@ -77,14 +77,18 @@ class Engine:
         return io.submit(self._answer_all(io, requests, on_answer, report or _say_nothing, total, watch))
 
     def stream(
-        self, jobs: Iterable[Callable[[], Request[Answer]]], *, report: Report | None = None, patience_s: float = 0.0
-    ) -> Iterator[Answer | Img2PromptError]:
+        self,
+        jobs: Iterable[Callable[[], Request[Answer] | Given]],
+        *,
+        report: Report | None = None,
+        patience_s: float = 0.0,
+    ) -> Generator[Answer | Given | Img2PromptError, None, None]:
         """The answers in the order of the jobs, as many as there are; what fails is given instead of its answer.
 
-        A job makes its request; it is called on a worker thread when there is a place for it, and again where the
-        engine could not be reached and that has lasted for less than `patience_s`. A few hundred answers may wait to be
-        taken, then no more is asked. Raises EngineError where nobody answers from the start, and what a job raises that
-        is none of our errors. Closing the iterator cancels what is in flight.
+        A job makes its request, or gives the answer itself; it is called on a worker thread when there is a place for
+        it, and again where the engine could not be reached and that has lasted for less than `patience_s`. A few
+        hundred answers may wait to be taken, then no more is asked. Closing the iterator cancels what is in flight.
+        Raises EngineError where nobody answers from the start, and what a job raises that is none of our errors.
         """
         return answers(self._backend, self._running(), jobs, report or _say_nothing, patience_s)
 

@@ -22,7 +22,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """How many wait to be let in."""
-        return len(self._waiting)
+        return sum(not turn.done() for turn in self._waiting)
 
     async def enter(self) -> None:
         """Wait for a place. Whoever is cancelled has none."""
@@ -36,7 +36,7 @@ class Gate:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # let in and cancelled at once
                 self.leave()
-            else:
+            elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
 
@@ -48,5 +48,7 @@ class Gate:
     def look(self) -> None:
         """Let in who has a place now."""
         while self._waiting and self.inside < self._places():
-            self.inside += 1
-            self._waiting.popleft().set_result(None)
+            turn = self._waiting.popleft()
+            if not turn.done():  # cancelled, and does not know it yet
+                self.inside += 1
+                turn.set_result(None)

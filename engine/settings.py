@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     The sketch engine, which sees no subjects, is only ever chosen by name."""
     endpoint: str = ""
     """Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    endpoints: tuple[str, ...] = ()
+    """More servers like `endpoint`, with the same model: all are asked at one time, and get the same API key."""
     api_key: SecretStr = SecretStr("")
     model: str = ""
     """Endpoint: the model's name there ("" = the only or first one). Managed: a checkpoint's folder or hub name, or
@@ -106,5 +108,5 @@ class Settings(BaseSettings):
 
     def fingerprint(self) -> str:
         """What of the settings changes an answer: equal for two settings that would answer alike. Holds no key."""
-        asked = (self.engine, self.endpoint, self.model, self.precision, self.temperature)
+        asked = (self.engine, self.endpoint, *self.endpoints, self.model, self.precision, self.temperature)
         return repr((*asked, self.max_pixels, self.max_model_len))

@@ -24,6 +24,10 @@ from .errors import SettingsError
 from .settings import RELEASES, Settings, settings_file
 
 CHANGEABLE = ("endpoint", "api_key", "max_pixels", "release")
+NO_ENDPOINT = (
+    "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without user, key or query; put the key in its "
+    "own field."
+)
 PORTS = {"http": 80, "https": 443}
 
 _writing = threading.Lock()
@@ -53,6 +57,7 @@ def change(changes: Mapping[str, Any]) -> bool:
     for name in changes:
         if name not in CHANGEABLE:
             raise SettingsError(f"The setting {name!r} cannot be changed here; write it into {settings_file()}.")
+        _check(name, changes[name])
         if variable := _fixed_by(name):
             raise SettingsError(f"{variable} is set, so {name} cannot be changed here; take the variable away first.")
     with _writing:
@@ -63,6 +68,15 @@ def change(changes: Mapping[str, Any]) -> bool:
         valid = Settings.load(**wanted)
         _write({name: _plain(name, getattr(valid, name)) for name in wanted})
         return drops_key
+
+
+def _check(name: str, value: object) -> None:
+    """Raises SettingsError in words for who typed the value, and has seen neither a file nor a variable."""
+    least, most = _limits()
+    if name == "max_pixels" and not (type(value) is int and least <= value <= most):
+        raise SettingsError(f"The pixel budget (max_pixels) must be a whole number from {least:,} to {most:,}.")
+    if name == "endpoint" and isinstance(value, str) and value.strip() and not _shown(value):
+        raise SettingsError(NO_ENDPOINT)
 
 
 def _moves(changes: Mapping[str, Any]) -> bool:
@@ -90,10 +104,7 @@ def _plain(name: str, value: Any) -> str | int:
         return sendable(value.get_secret_value()).get_secret_value()
     if name == "endpoint" and (value := value.strip()):
         if any(mark in value for mark in SECRETIVE):
-            raise SettingsError(
-                "The endpoint must be a base URL such as http://127.0.0.1:8000/v1, without user, key or query; put the "
-                "key in its own field."
-            )
+            raise SettingsError(NO_ENDPOINT)
         return normalized(value)
     return value
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
+from .address import normalized
 from .backend import Backend
 from .choice import EngineChoice
 from .engine import Engine
@@ -13,6 +17,8 @@ from .errors import NoEngine
 from .settings import Settings
 
 NO_CHOICE = EngineChoice()
+MOST_IN_FLIGHT = 256
+"""Of requests to one server, where nobody says otherwise and thousands are to be asked; vLLM's default batch."""
 
 
 @dataclass
@@ -72,6 +78,31 @@ def _begin(settings: Settings | None) -> None:
         atexit.unregister(engine.close)
 
 
+def bulk_engine(endpoints: Sequence[str] = (), max_in_flight: int = 0) -> Engine:
+    """An engine of its own for thousands of requests, for the caller to close: an endpoint gets as many at one time as
+    it serves best. `endpoints` are asked instead of those of the settings; the API key goes only to those that the
+    settings name, too. `max_in_flight` 0: as the settings say, else any number that pays. Raises NoEngine or
+    SettingsError."""
+    settings = Settings.load()
+    own = {normalized(url) for url in (settings.endpoint, *settings.endpoints) if url}
+    changes: dict[str, object] = {}
+    if endpoints:
+        changes |= {"engine": "endpoint", "endpoint": endpoints[0], "endpoints": tuple(endpoints[1:])}
+    chosen = settings.model_copy(update=changes)
+    if max_in_flight or (_asks_endpoints(chosen) and "max_in_flight" not in settings.model_fields_set):
+        chosen = chosen.model_copy(update={"max_in_flight": max_in_flight or MOST_IN_FLIGHT})
+    if not endpoints:
+        return Engine(choose_backend(chosen), chosen)
+    from .pool import Pool
+
+    servers = [(url, chosen.api_key if normalized(url) in own else SecretStr("")) for url in endpoints]
+    return Engine(Pool(chosen, servers), chosen)
+
+
+def _asks_endpoints(settings: Settings) -> bool:
+    return settings.engine == "endpoint" or (settings.engine == "auto" and bool(settings.endpoint))
+
+
 def sketch_engine() -> Engine:
     """An engine that needs no model and sees no subjects; whoever uses it says so."""
     return Engine(_sketch(), Settings.load())
@@ -81,7 +112,7 @@ def choose_backend(settings: Settings) -> Backend:
     """What answers with these settings. Raises NoEngine or SettingsError."""
     if settings.engine == "sketch":
         return _sketch()
-    if settings.engine == "endpoint" or (settings.engine == "auto" and settings.endpoint):
+    if _asks_endpoints(settings):
         return _endpoint(settings)
     if settings.engine == "managed" or _can_manage(settings):
         from .server.managed import ManagedBackend
@@ -105,6 +136,10 @@ def _endpoint(settings: Settings) -> Backend:
 
     if not settings.endpoint:
         raise NoEngine("The setting engine is endpoint, but no endpoint is set; set IMG2PROMPT_ENDPOINT to a base URL.")
+    if settings.endpoints:
+        from .pool import Pool
+
+        return Pool(settings, [(url, settings.api_key) for url in (settings.endpoint, *settings.endpoints)])
     return ChatClient(settings, settings.endpoint, settings.api_key.get_secret_value())
 
 

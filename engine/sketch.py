@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..prompts.analysis import Color, ImageAnalysis
+from ..prompts.confidence import Probabilities
 from ..prompts.request import Answer, Request
 from .backend import UNWATCHED, Report, Status, Watch
 from .errors import Refused
@@ -100,6 +101,11 @@ class SketchBackend:
 
 
 def _refusal(answer: type[BaseModel]) -> str:
+    if answer is Probabilities:
+        return (
+            "The sketch engine has no model that could say how sure it is; set the least confidence to 0, or set an "
+            "endpoint or a model, and IMG2PROMPT_ENGINE=auto."
+        )
     if answer is not ImageAnalysis and issubclass(answer, ImageAnalysis):
         return (
             "The sketch engine does not write in Danbooru's tags; turn closed_vocabulary off, or set an endpoint or a "

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent import futures
 from itertools import islice
-from typing import Generic
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
 
 from ..prompts.errors import Img2PromptError
 from ..prompts.request import Answer, Request
 from .backend import Backend, Report
-from .errors import Asleep, Busy, NoEngine, Unreachable
+from .errors import Asleep, Busy, EngineError, NoEngine, Unreachable
 from .io_thread import STOPPED, IoThread
 
 OUTAGES = (Unreachable, Busy, Asleep)
@@ -28,16 +30,19 @@ LOOK_S = 0.2
 """Between two looks for Ctrl-C."""
 END = object()
 
+Given = TypeVar("Given", bound=BaseModel)
+"""What a job gives itself, where it needs no engine."""
+
 
 def answers(
     backend: Backend,
     io: IoThread,
-    jobs: Iterable[Callable[[], Request[Answer]]],
+    jobs: Iterable[Callable[[], Request[Answer] | Given]],
     report: Report,
     patience_s: float,
-) -> Generator[Answer | Img2PromptError, None, None]:
+) -> Generator[Answer | Given | Img2PromptError, None, None]:
     """As `Engine.stream`."""
-    stream = _Stream[Answer](backend, io, report, patience_s)
+    stream = _Stream[Answer, Given](backend, io, report, patience_s)
     feeding = io.submit(stream.feed(jobs))
     feeding.add_done_callback(lambda _: stream.taken.put(END))
     try:
@@ -57,7 +62,7 @@ def answers(
         feeding.cancel()
 
 
-class _Stream(Generic[Answer]):
+class _Stream(Generic[Answer, Given]):
     """One call of `answers`. All but `taken` belongs to the engine's loop."""
 
     def __init__(self, backend: Backend, io: IoThread, report: Report, patience_s: float) -> None:
@@ -67,14 +72,16 @@ class _Stream(Generic[Answer]):
         self._patience_s = patience_s
         self._out_since: float | None = None
         """When the engine was first found missing, if nobody has been answered since."""
-        self._there: dict[int, Answer | Img2PromptError] = {}
+        self._found, self._finding = False, asyncio.Lock()
+        self._missing: EngineError | None = None
+        """Why nobody answers, where that was so from the start."""
+        self._there: dict[int, Answer | Given | Img2PromptError] = {}
         self._next = 0
         self.window = asyncio.Semaphore(WINDOW)
         self.taken: queue.SimpleQueue[object] = queue.SimpleQueue()
 
-    async def feed(self, jobs: Iterable[Callable[[], Request[Answer]]]) -> None:
+    async def feed(self, jobs: Iterable[Callable[[], Request[Answer] | Given]]) -> None:
         """Answer them all."""
-        await self._backend.ready(self._report)
         slots, iterator, index = self._io.slots, iter(jobs), 0
         try:
             async with asyncio.TaskGroup() as group:
@@ -88,24 +95,46 @@ class _Stream(Generic[Answer]):
             first = failures.exceptions[0]
             raise first from first.__cause__
 
-    async def _give(self, index: int, job: Callable[[], Request[Answer]]) -> None:
+    async def _give(self, index: int, job: Callable[[], Request[Answer] | Given]) -> None:
         """Put the job's answer where it belongs, and hand on those whose turn it is."""
         try:
             self._there[index] = await self._answer(job)
         except Img2PromptError as error:
+            if error is self._missing:
+                raise
             self._there[index] = error
         while self._next in self._there:
             self.taken.put(self._there.pop(self._next))
             self._next += 1
 
-    async def _answer(self, job: Callable[[], Request[Answer]]) -> Answer:
+    async def _find(self) -> None:
+        """See that somebody answers, before the first request. Raises EngineError, which ends it all."""
+        if self._found:
+            return
+        async with self._finding:
+            if self._missing is not None:
+                raise self._missing
+            if not self._found:
+                try:
+                    await self._backend.ready(self._report)
+                except EngineError as error:
+                    self._missing = error
+                    raise
+                self._found = True
+
+    async def _answer(self, job: Callable[[], Request[Answer] | Given]) -> Answer | Given:
         tries = 0
         while True:
+            asked = await asyncio.to_thread(job)
+            if not isinstance(asked, Request):
+                return asked
+            await self._find()
             try:
                 if tries:
                     await self._backend.ready(self._report)
-                # nothing here holds the request: its pictures may be large
-                answer = await self._backend.answer(await asyncio.to_thread(job), self._report)
+                answering = self._backend.answer(asked, self._report)
+                del asked  # its pictures may be large
+                answer = await answering
                 self._out_since = None
                 return answer
             except OUTAGES:

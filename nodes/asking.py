@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Generic
 
 from ..prompts.request import Answer
 from .comfy import Progress, WorkStopped, wait
+from .images import check_batches, to_pictures
 from .live import LiveText
 from .shown import Answered, answered_by
 from .vram import using
 
 if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
     from ..engine import Engine
     from ..engine.choice import EngineChoice
     from ..prompts.request import Request
@@ -45,6 +50,37 @@ class Answers(Generic[Answer]):
     answers: list[Answer]
     how: list[Answered]
     """Of each, who answered it and how fast."""
+    first: int = 1
+    """The number of the first, and how many there are in all: what errors call them by."""
+    total: int = 1
+
+    @property
+    def names(self) -> list[str]:
+        """What to call each."""
+        return [f"Picture {number} of {self.total}" for number in range(self.first, self.first + len(self.answers))]
+
+
+async def ask_each(
+    chosen: ChosenEngine,
+    batches: Sequence[torch.Tensor],
+    requests: Callable[[int, Iterator[Image.Image]], Iterable[Request[Answer]]],
+    progress: Progress,
+) -> list[Answers[Answer]]:
+    """Answer a request about each picture of a list of batches, however many: one stream, in which a picture is made
+    when its turn comes. `requests` makes those of one item of the list, given its number from 0 and its pictures.
+
+    ComfyUI calls a node once for each item of a list, all at one time; 2,000 such calls would each wait and poll by
+    themselves, show a progress of one picture, and not know which picture theirs is. Raises as `ask_all`.
+    """
+    counts, engine = check_batches(batches), chosen.open()
+    most = engine.settings.max_pixels
+    streams = [requests(item, to_pictures(batch, most)) for item, batch in enumerate(batches)]
+    found = await ask_all(engine, chosen.release, chain.from_iterable(streams), progress)
+    ends = list(accumulate(counts))
+    return [
+        Answers(found.answers[end - count : end], found.how[end - count : end], end - count + 1, progress.total)
+        for end, count in zip(ends, counts, strict=True)
+    ]
 
 
 async def ask_all(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from . import inputs
-from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_all
-from .comfy import Progress, io, schema
-from .images import check_batch, to_pictures
-from .shown import shown_prompts
+from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_each
+from .comfy import Progress, in_thread, io, schema
+from .images import check_batches
+from .shown import Shown, shown_prompts, the_first
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
-    from ..prompts import ImageAnalysis, Prompt
+    from ..prompts import ImageAnalysis, Prompt, RenderOptions, Request
 
 
 class ImageToPrompt(io.ComfyNode):
-    """Looks at each picture of a batch and renders what it found for one model family."""
+    """Looks at each picture of a batch or a list and renders what it found for one model family. Takes inputs as lists:
+    all pictures of a list are one stream of requests."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -43,6 +47,7 @@ class ImageToPrompt(io.ComfyNode):
                 inputs.closed_vocabulary(),
                 inputs.engine(),
                 inputs.known_prompt(),
+                inputs.min_confidence(),
             ],
             outputs=[
                 io.String.Output(
@@ -74,63 +79,124 @@ class ImageToPrompt(io.ComfyNode):
                 ),
             ],
             hidden=[io.Hidden.unique_id],
+            is_input_list=True,
             is_output_node=True,  # so that it runs, and shows its text, with nothing connected after it
         )
 
     @classmethod
-    def validate_inputs(cls, family: str | None = None) -> bool | str:
+    def validate_inputs(cls, family: Sequence[str | None] = (None,)) -> bool | str:
         """Whether there is such a family: ComfyUI does not check a V3 combo's value. It would say of each input that is
-        named here what is wrong with one, so the other choices are checked when the node runs."""
-        return inputs.bad_family(family) or True
+        named here what is wrong with one, so the other choices are checked when the node runs. A linked input is
+        [None]."""
+        return inputs.bad_family(family[0]) or True
 
     @classmethod
-    def fingerprint_inputs(cls, family: str | None = None, **_: object) -> str:
+    def fingerprint_inputs(cls, family: Sequence[str | None] = (None,), **_: object) -> str:
         """What, besides the inputs, changes the answer: the engine that the settings choose, and the user's files."""
         from ..engine.settings import Settings
 
-        return f"{Settings.load().fingerprint()} {inputs.version_of(family)}"
+        return f"{Settings.load().fingerprint()} {inputs.version_of(family[0])}"
 
     @classmethod
     async def execute(
-        cls,
-        image: torch.Tensor,
-        family: str,
-        look_at: str,
-        extra_instruction: str,
-        prefix: str,
-        leave_out: str,
-        token_budget: int,
-        seed: int,
-        emphasis: str,
-        unknown_tags: str,
-        closed_vocabulary: bool,
-        engine: ChosenEngine = OF_THE_SETTINGS,
-        known_prompt: str = "",
+        cls, engine: Sequence[ChosenEngine] = (OF_THE_SETTINGS,), **given: Sequence[Any]
     ) -> io.NodeOutput:
-        """Ask about all pictures at once and render each answer. Raises Img2PromptError: an error is never a text."""
-        from ..prompts import RenderOptions, analysis_request, load_family, render_all
+        """Ask about all pictures at once and render each answer. `given` are the inputs by name. Raises
+        Img2PromptError: an error is never a text."""
+        chosen = inputs.only("engine", engine)
+        wishes = [_Wish(**one) for one in inputs.each(given)]
+        for wish in wishes:
+            wish.check()
+        pictures = [wish.image for wish in wishes]
+        progress = Progress(sum(check_batches(pictures)), cls.hidden.unique_id)
+        found = await ask_each(chosen, pictures, lambda item, shown: wishes[item].requests(shown), progress)
+        found = await _rated(wishes, found, chosen, cls.hidden.unique_id)
+        return await in_thread(lambda: _output(wishes, found), progress)
 
-        options = RenderOptions.from_texts(
-            look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the user asks for of one batch of pictures: one value of each input."""
+
+    image: torch.Tensor
+    family: str
+    look_at: str
+    extra_instruction: str
+    prefix: str
+    leave_out: str
+    token_budget: int
+    seed: int
+    emphasis: str
+    unknown_tags: str
+    closed_vocabulary: bool
+    known_prompt: str = ""
+    min_confidence: float = 0.0
+
+    @property
+    def options(self) -> RenderOptions:
+        """How to render. Raises PromptError."""
+        from ..prompts import RenderOptions
+
+        return RenderOptions.from_texts(
+            self.look_at,
+            self.prefix,
+            self.leave_out,
+            self.token_budget,
+            emphasis=self.emphasis,
+            unknown_tags=self.unknown_tags,
         )
-        options.check(family)
-        total = check_batch(image)
-        asked = engine.open()
-        requests = (
-            analysis_request(
+
+    def check(self) -> None:
+        """Raises PromptError for what cannot be done, before the model is asked."""
+        from ..prompts import check_threshold
+
+        check_threshold(self.min_confidence)
+        self.options.check(self.family)
+
+    def requests(self, pictures: Iterator[Image.Image]) -> Iterator[Request[ImageAnalysis]]:
+        """What the model is asked about each."""
+        from ..prompts import analysis_request, load_family
+
+        look_at = self.options.look_at
+        closed = self.closed_vocabulary and load_family(self.family).vocabulary == "danbooru"
+        for picture in pictures:
+            yield analysis_request(
                 picture,
-                look_at=options.look_at,
-                extra=extra_instruction,
-                seed=seed & inputs.MAX_SEED,
-                closed_vocabulary=closed_vocabulary and load_family(family).vocabulary == "danbooru",
-                known=known_prompt,
+                look_at=look_at,
+                extra=self.extra_instruction,
+                seed=self.seed & inputs.MAX_SEED,
+                closed_vocabulary=closed,
+                known=self.known_prompt,
             )
-            for picture in to_pictures(image, asked.settings.max_pixels)
-        )
-        found = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
-        names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
-        prompts = render_all(found.answers, names, family, options, known=known_prompt)
-        return _output(prompts, found, family, _note(known_prompt, look_at))
+
+    def rendered(self, found: Answers[ImageAnalysis]) -> list[Prompt]:
+        """The prompt of each. Raises PromptError, which names the picture."""
+        from ..prompts import render_all
+
+        return render_all(found.answers, found.names, self.family, self.options, known=self.known_prompt)
+
+
+async def _rated(
+    wishes: Sequence[_Wish], found: Sequence[Answers[ImageAnalysis]], chosen: ChosenEngine, node_id: str | None
+) -> Sequence[Answers[ImageAnalysis]]:
+    """What was found, less the tags that the model is not sure of; it is asked where that is wished for."""
+    from ..prompts import Probabilities, confidence_request, rated
+
+    items = [item for item, wish in enumerate(wishes) if wish.min_confidence]
+    if not items:
+        return found
+
+    def requests(number: int, pictures: Iterator[Image.Image]) -> Iterator[Request[Probabilities]]:
+        return map(confidence_request, pictures, found[items[number]].answers)
+
+    batches = [wishes[item].image for item in items]
+    told = await ask_each(chosen, batches, requests, Progress(sum(check_batches(batches)), node_id))
+    checked = list(found)
+    for item, likely in zip(items, told, strict=True):
+        threshold = wishes[item].min_confidence
+        pairs = zip(found[item].answers, likely.answers, strict=True)
+        checked[item] = replace(found[item], answers=[rated(*pair, threshold) for pair in pairs])
+    return checked
 
 
 def _note(known_prompt: str, look_at: str) -> list[str]:
@@ -144,19 +210,27 @@ def _note(known_prompt: str, look_at: str) -> list[str]:
     return ["The model was told the known prompt, and wrote this."]
 
 
-def _output(prompts: list[Prompt], found: Answers[ImageAnalysis], family: str, note: list[str]) -> io.NodeOutput:
+def _output(wishes: Sequence[_Wish], found: Sequence[Answers[ImageAnalysis]]) -> io.NodeOutput:
     """The five lists, and the prompts for the node's own display."""
+    prompts: list[Prompt] = []
+    notes: list[str] = []
+    shown: list[Shown] = []
+    for wish, answers in zip(wishes, found, strict=True):
+        rendered, note = wish.rendered(answers), _note(wish.known_prompt, wish.look_at)
+        prompts += rendered
+        notes += note
+        shown += shown_prompts(rendered, wish.family, answers.how, note)
     return io.NodeOutput(
         [prompt.positive for prompt in prompts],
         [prompt.negative for prompt in prompts],
         [prompt.style for prompt in prompts],
         [prompt.caption for prompt in prompts],
-        [analysis.model_dump_json() for analysis in found.answers],
+        [analysis.model_dump_json() for answers in found for analysis in answers.answers],
         ui={
             "text": [prompt.positive for prompt in prompts],
             "negative": [prompt.negative for prompt in prompts],
             "art_style": [prompt.style for prompt in prompts],
-            "note": note,
-            "shown": shown_prompts(prompts, family, found.how, note),
+            "note": list(dict.fromkeys(notes)),
+            "shown": the_first(shown),
         },
     )

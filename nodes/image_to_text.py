@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from . import inputs
-from .asking import OF_THE_SETTINGS, ChosenEngine, ask_all
+from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_each
 from .comfy import Progress, io, schema
-from .images import check_batch, to_pictures
-from .shown import shown_texts
+from .images import check_batches
+from .shown import shown_texts, the_first
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
+
+    from ..prompts import ImageText, Request
 
 
 class ImageToText(io.ComfyNode):
-    """Writes a text about each picture of a batch, as a preset says."""
+    """Writes a text about each picture of a batch or a list, as a preset says. Takes inputs as lists: all pictures of a
+    list are one stream of requests."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -45,45 +51,64 @@ class ImageToText(io.ComfyNode):
                 ),
             ],
             hidden=[io.Hidden.unique_id],
+            is_input_list=True,
             is_output_node=True,  # so that it runs, and shows its text, with nothing connected after it
         )
 
     @classmethod
-    def validate_inputs(cls, preset: str | None = None) -> bool | str:
-        """Whether there is such a preset: ComfyUI does not check a V3 combo's value."""
-        return inputs.bad_text_preset(preset) or True
+    def validate_inputs(cls, preset: Sequence[str | None] = (None,)) -> bool | str:
+        """Whether there is such a preset: ComfyUI does not check a V3 combo's value. A linked input is [None]."""
+        return inputs.bad_text_preset(preset[0]) or True
 
     @classmethod
-    def fingerprint_inputs(cls, preset: str | None = None, **_: object) -> str:
+    def fingerprint_inputs(cls, preset: Sequence[str | None] = (None,), **_: object) -> str:
         """What, besides the inputs, changes the answer: the preset's file, and which engine the settings choose."""
         from ..engine.settings import Settings
         from ..prompts.presets import text_preset_version
 
-        return f"{text_preset_version(preset)} {Settings.load().fingerprint()}"
+        return f"{text_preset_version(preset[0])} {Settings.load().fingerprint()}"
 
     @classmethod
     async def execute(
-        cls,
-        image: torch.Tensor,
-        preset: str,
-        language: str,
-        extra_instruction: str,
-        seed: int,
-        engine: ChosenEngine = OF_THE_SETTINGS,
+        cls, engine: Sequence[ChosenEngine] = (OF_THE_SETTINGS,), **given: Sequence[Any]
     ) -> io.NodeOutput:
-        """Ask about all pictures at once. Raises Img2PromptError: an error is never a text."""
-        from ..prompts import finished_texts, text_requests
+        """Ask about all pictures at once. `given` are the inputs by name. Raises Img2PromptError: an error is never a
+        text."""
+        chosen = inputs.only("engine", engine)
+        wishes = [_Wish(**one) for one in inputs.each(given)]
+        pictures = [wish.image for wish in wishes]
+        progress = Progress(sum(check_batches(pictures)), cls.hidden.unique_id)
+        written = await ask_each(chosen, pictures, lambda item, shown: wishes[item].requests(shown), progress)
+        return _output(written)
 
-        total = check_batch(image)
-        asked = engine.open()
-        requests = text_requests(
-            to_pictures(image, asked.settings.max_pixels),
-            preset=preset,
-            language=language,
-            extra=extra_instruction,
-            seed=seed & inputs.MAX_SEED,
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the user asks for of one batch of pictures: one value of each input."""
+
+    image: torch.Tensor
+    preset: str
+    language: str
+    extra_instruction: str
+    seed: int
+
+    def requests(self, pictures: Iterator[Image.Image]) -> Iterator[Request[ImageText]]:
+        """What the model is asked about each. Raises PresetError or PromptError, at once."""
+        from ..prompts import text_requests
+
+        return text_requests(
+            pictures,
+            preset=self.preset,
+            language=self.language,
+            extra=self.extra_instruction,
+            seed=self.seed & inputs.MAX_SEED,
         )
-        written = await ask_all(asked, engine.release, requests, Progress(total, cls.hidden.unique_id))
-        names = [f"Picture {number} of {total}" for number in range(1, total + 1)]
-        texts = finished_texts(written.answers, names)
-        return io.NodeOutput(texts, ui={"text": texts, "shown": shown_texts(texts, written.how)})
+
+
+def _output(written: Sequence[Answers[ImageText]]) -> io.NodeOutput:
+    """The list, and the texts for the node's own display. Raises NothingToSay, which names the picture."""
+    from ..prompts import finished_texts
+
+    texts = [text for answers in written for text in finished_texts(answers.answers, answers.names)]
+    how = [how for answers in written for how in answers.how]
+    return io.NodeOutput(texts, ui={"text": texts, "shown": the_first(shown_texts(texts, how))})

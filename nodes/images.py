@@ -41,6 +41,19 @@ def check_batch(images: torch.Tensor) -> int:
     return images.shape[0]
 
 
+def check_batches(batches: Sequence[torch.Tensor]) -> list[int]:
+    """The number of pictures in each IMAGE batch of a list. Raises PictureError, which names the item of the list where
+    there are several."""
+    found: list[int] = []
+    for number, batch in enumerate(batches, 1):
+        try:
+            found.append(check_batch(batch))
+        except PictureError as error:
+            item = f"Item {number} of the list: " if len(batches) > 1 else ""
+            raise PictureError(f"{item}{error}") from error
+    return found
+
+
 def to_pictures(images: torch.Tensor, max_pixels: int) -> Iterator[Image.Image]:
     """The pictures of an IMAGE batch, shape [B, H, W, C], one at a time, so that a batch is never copied whole.
 

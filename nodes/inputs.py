@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from ..prompts.catalogue import family_names, family_version, vocabulary_files
@@ -49,8 +49,8 @@ def growing(group: str, tooltip: str, one: Callable[[str], io.Input], names: Seq
 
 
 def image(gets: str = "prompt") -> io.Image.Input:
-    """One picture or a batch; `gets` says what is made of each."""
-    return io.Image.Input("image", tooltip=f"One picture or a batch. Every picture gets its own {gets}.")
+    """Pictures, as many as there are; `gets` says what is made of each."""
+    return io.Image.Input("image", tooltip=f"One picture, a batch or a list. Every picture gets its own {gets}.")
 
 
 def family() -> io.Combo.Input:
@@ -205,14 +205,40 @@ def known_prompt() -> io.String.Input:
     )
 
 
+def min_confidence() -> io.Float.Input:
+    """From which confidence on a tag stays. Last of a node's inputs, for the same reason."""
+    return advanced(
+        io.Float.Input(
+            "min_confidence",
+            optional=True,
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="Ask the model about each tag by itself, and leave out those that it is less sure of than this, "
+            "from 0 to 1. 0: do not ask.",
+        )
+    )
+
+
 def only(name: str, values: Sequence[Value]) -> Value:
     """The value of one input of a node that takes every input as a list. Raises PromptError where several came, or
     none."""
     if not values or any(value != values[0] for value in values[1:]):
         raise PromptError(
-            f"The input {name} got {len(values)} values, and there is one story; connect one value, not a list."
+            f"The input {name} got {len(values)} values, and takes one for all pictures; connect one value, not a list."
         )
     return values[0]
+
+
+def each(given: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """What a node that takes every input as a list would get in turn if it did not: the inputs of each item, paired as
+    ComfyUI pairs them, the last of a shorter list again and again. Raises PromptError for an empty list."""
+    for name, values in given.items():
+        if not values:
+            raise PromptError(f"The input {name} got an empty list; check the node that makes it.")
+    items = max(map(len, given.values()))
+    return [{name: values[min(item, len(values) - 1)] for name, values in given.items()} for item in range(items)]
 
 
 def version_of(family: str | None) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..prompts import Prompt, Storyboard
 
 Shown = dict[str, Any]
+MOST_SHOWN = 100
+"""Pictures of one node."""
 SKETCH = "sketch"
 PALETTE = "Palette"
 """The aspect of an art style whose words are colours."""
@@ -79,6 +81,15 @@ def shown_prompts(
 def shown_texts(texts: Iterable[str], how: Sequence[Answered]) -> list[Shown]:
     """Each picture's text."""
     return [_shown("text", text, **answer.shown()) for text, answer in zip(texts, how, strict=True)]
+
+
+def the_first(shown: list[Shown]) -> list[Shown]:
+    """Those of a long list that the page gets: nobody turns 2,000 leaves, and ComfyUI's history keeps all that a run
+    shows. Where some are left out each says so; `ui["text"]` has the texts of all."""
+    if len(shown) <= MOST_SHOWN:
+        return shown
+    note = f"Shown are the first {MOST_SHOWN:,} of {len(shown):,}; the outputs have all."
+    return [{**one, "notes": [note, *one.get("notes", [])]} for one in shown[:MOST_SHOWN]]
 
 
 def shown_story(board: Storyboard, family: str, how: Answered, notes: Sequence[str]) -> list[Shown]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .analysis import ImageAnalysis
     from .analysis_text import read_analysis
     from .catalogue import family_names, user_folder
+    from .confidence import Probabilities, RatedAnalysis, check_threshold, confidence_request, rated
     from .errors import (
         AnalysisError,
         FamilyFileError,
@@ -58,8 +59,10 @@ __all__ = [
     "PictureError",
     "Preset",
     "PresetError",
+    "Probabilities",
     "Prompt",
     "PromptError",
+    "RatedAnalysis",
     "Recipe",
     "RecoverError",
     "Recovered",
@@ -75,7 +78,9 @@ __all__ = [
     "analysis_request",
     "check_story",
     "check_story_options",
+    "check_threshold",
     "clean",
+    "confidence_request",
     "count_tokens",
     "escape",
     "family_names",
@@ -87,6 +92,7 @@ __all__ = [
     "mix",
     "parse",
     "preset_names",
+    "rated",
     "read_analysis",
     "recover",
     "render",
@@ -107,6 +113,7 @@ _HOME = {
         *("PromptError", "RecoverError", "UnknownFamily", "VocabularyFileError"),
     ),
     "catalogue": ("family_names", "user_folder"),
+    "confidence": ("Probabilities", "RatedAnalysis", "check_threshold", "confidence_request", "rated"),
     "families": ("Family", "load_family"),
     "look": ("Look", "measure"),
     "options": ("LookAt", "RenderOptions"),

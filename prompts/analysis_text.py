@@ -11,6 +11,8 @@ from .errors import AnalysisError
 if TYPE_CHECKING:
     from .analysis import ImageAnalysis
 
+RATED = "tag_confidence"
+"""The field that only an analysis has whose tags were checked (`confidence.py`)."""
 _NEXT = "connect the output 'analysis' of Image → Prompt, or name what `img2prompt prompt --format json` wrote"
 
 
@@ -30,15 +32,17 @@ def read_json(text: str | bytes) -> object:
 
 
 def analysis_of(document: object) -> ImageAnalysis:
-    """The analysis in what was read from JSON. Raises AnalysisError."""
+    """The analysis in what was read from JSON, with its confidence where that was read. Raises AnalysisError."""
     from pydantic import ValidationError
 
     from .analysis import ImageAnalysis
+    from .confidence import RatedAnalysis
 
     if not (isinstance(document, dict) and ImageAnalysis.model_fields.keys() & document.keys()):
         raise AnalysisError(f"This is no analysis, though it is JSON; {_NEXT}.")
     try:
-        return ImageAnalysis.model_validate(document)
+        kind = RatedAnalysis if RATED in document else ImageAnalysis
+        return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))

@@ -13,6 +13,7 @@ a prompt.
     │   ├── FamilyFileError a family's TOML file is broken
     │   ├── VocabularyFileError  a vocabulary file of the user's is broken
     │   └── PresetError     a preset is missing, or was filled with the wrong names
+    ├── EvaluationError     see evaluation/errors.py
     └── EngineError         see engine/errors.py
 """
 

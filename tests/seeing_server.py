@@ -16,6 +16,7 @@ entries are used up by the next chat requests in the order of their arrival; eac
     break_after     of a streamed answer: close the connection after so many pieces
     error_after     of a streamed answer: an error in the stream after so many pieces
     no_stream       answer in one piece although a stream was asked for
+    said            of a read of one token: how likely each token is instead
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from . import seeing_reads
 from .seeing import Sight, look_at
 from .seeing_reply import NO_VISION, completion, stream
 
@@ -62,6 +64,8 @@ class Control:
     """Refuse (429) what comes when so many are there already; 0: nothing."""
     metrics: bool = False
     """Whether GET /metrics tells how many run and wait, as vLLM does."""
+    forgets: bool = False
+    """Know no picture by its name: several servers stand behind one endpoint."""
     hold: bool = False
     """Answer nobody until it is false again."""
     words_per_s: float = 0.0
@@ -102,6 +106,7 @@ class SeeingServer:
     def __init__(self, kind: Kind = "vllm", *, api_key: str = "", port: int = 0) -> None:
         self.control = Control(kind=kind, api_key=api_key)
         self.counts = Counts()
+        self._named: dict[str, Sight] = {}
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._runner = web.AppRunner(
@@ -210,7 +215,7 @@ class SeeingServer:
             return refusal
         try:
             payload = json.loads(await request.read())
-            sights = self._check(payload)
+            sights = (self._check_one_token if seeing_reads.of_one_token(payload) else self._check)(payload)
         except Unacceptable as error:
             return _error(400, str(error))
         self._keep(payload, request)
@@ -252,7 +257,8 @@ class SeeingServer:
             text = body if isinstance(body, str) else json.dumps(body)
             kind = "text/html" if isinstance(body, str) else "application/json"
             return web.Response(status=act["status"], text=text, headers=act.get("headers"), content_type=kind)
-        reply = completion(payload, sights, act)
+        say = seeing_reads.reply if seeing_reads.of_one_token(payload) else completion
+        reply = say(payload, sights, act)
         if payload.get("stream") and not act.get("no_stream"):
             return await stream(reply, act, self.control, "stream_options" in payload, request)
         return web.json_response(reply)
@@ -288,6 +294,13 @@ class SeeingServer:
         if self.control.kind == "vllm":
             self._check_room(payload, sights)
         return sights
+
+    def _check_one_token(self, payload: dict[str, Any]) -> list[Sight]:
+        """The same for a read. Raises Unacceptable."""
+        try:
+            return seeing_reads.check(payload, self.control.kind, {} if self.control.forgets else self._named)
+        except ValueError as error:
+            raise Unacceptable(str(error)) from error
 
     def _streaming(self, payload: dict[str, Any]) -> set[str]:
         """The fields about streaming that are as they should be."""

@@ -89,7 +89,7 @@ def test_what_is_typed_stands_in_the_file(
     field(page, "Pixel budget").fill("7")
     field(page, "Pixel budget").press("Enter")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("The setting max_pixels cannot be used")
+    expect(dialog).to_contain_text("The pixel budget (max_pixels) must be")
     field(page, "Endpoint").fill(THERE)
     field(page, "Endpoint").press("Enter")
     expect(dialog).to_contain_text("The API key was removed: it belonged to the other server.")

@@ -138,8 +138,14 @@ def test_several_pictures_are_paged_through_by_keyboard(page: Page, node: Locato
     node.get_by_role("button", name="Copy all").click()
     expect(node.get_by_role("button", name="Copied")).to_have_count(2)
     assert page.evaluate(CLIPBOARD) == "one\n\ntwo\n\nthree"
+    page.evaluate("() => navigator.clipboard.writeText('')")
     value = "app.graph._nodes[0].widgets.find(widget => widget.name === 'shown').value"
     assert page.evaluate(value) == "(A note.)\n1. one\n\n2. two\n\n3. three"
+    # of many the server sends the texts of all, and the rest of the first
+    page.evaluate(RAN, {"shown": [{**SHOWN, "text": text} for text in texts[:2]], "text": texts})
+    node.get_by_role("button", name="Copy all").click()
+    expect(node.get_by_role("button", name="Copied")).to_have_count(1)
+    assert page.evaluate(CLIPBOARD) == "one\n\ntwo\n\nthree"
 
 
 def test_a_page_without_a_clipboard_copies_the_old_way(page: Page, node: Locator) -> None:

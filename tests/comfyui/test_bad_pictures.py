@@ -29,7 +29,8 @@ def run(image: torch.Tensor) -> list[str]:
     async def execute() -> list[str]:
         node = ImageToPrompt.PREPARE_CLASS_CLONE({io.Hidden.unique_id: "1"})
         with CurrentNodeContext("a prompt", "1", 0):
-            output = await node.EXECUTE_NORMALIZED_ASYNC(image=image, **DEFAULTS)
+            given = {"image": image, **DEFAULTS}  # in lists of one, since the node takes lists
+            output = await node.EXECUTE_NORMALIZED_ASYNC(**{name: [value] for name, value in given.items()})
         return output.args[0]
 
     return asyncio.run(execute())

@@ -54,8 +54,8 @@ def test_an_empty_one_is_as_if_none_were_connected(
     asked = endpoint.counts.payloads[:2]
     told = done(comfyui.run(known(text, *files, seed=41)))
     for ui in (told, without):
-        for shown in ui["shown"]:
-            del shown["seconds"]  # how long it took
+        for one in ui["shown"]:
+            del one["seconds"]  # how long it took
     assert told == without and told["note"] == []
     bodies = [[payload["messages"] for payload in asked], [p["messages"] for p in endpoint.counts.payloads[2:]]]
     assert sorted(map(str, bodies[0])) == sorted(map(str, bodies[1]))

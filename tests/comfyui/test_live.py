@@ -215,13 +215,13 @@ def test_of_a_batch_one_picture_is_streamed_at_a_time(
 ) -> None:
     endpoint.control.pause_after = 6
     graph = describe(*pictures, seed=73)
-    if as_list:  # ComfyUI calls the node once for each, all at one time
+    if as_list:
         graph["split"] = rebatched(graph["prompt"]["inputs"]["image"], 1)
         graph["prompt"]["inputs"]["image"] = ["split", 0]
     with comfyui.events() as events:
         comfyui.submit(graph, events.client_id)
         until(lambda: endpoint.counts.answered == 7)
-        events.wait_for(EVENT, lambda data: data["done"] == (0 if as_list else 7))
+        events.wait_for(EVENT, lambda data: (data["done"], data["of"]) == (7, 8))
         assert endpoint.counts.streamed == 1
         endpoint.control.pause_after = -1
         executed = events.wait_for("executed", lambda data: data["node"] == "prompt").data["output"]

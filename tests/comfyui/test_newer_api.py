@@ -16,13 +16,15 @@ from img2prompt.tests.comfyui.another_api import ask
 from img2prompt.tests.comfyui.graphs import STORY, STORY_DEFAULTS
 from img2prompt.tests.seeing_server import SeeingServer
 
-ADVANCED = {"token_budget", "emphasis", "unknown_tags", "closed_vocabulary"}
+ADVANCED = {"token_budget", "emphasis", "unknown_tags", "closed_vocabulary", "min_confidence"}
 """What newer front ends fold away, on every node that has it."""
 NEW_FIELDS = {
     *("search_aliases", "is_input_list", "output_matchtypes", "price_badge"),
     *("dev_only", "essentials_category", "has_intermediate_output"),
 }
 """Of a node's definition, in the newer API only."""
+WHOLE_LISTS = {STORY, "Img2Prompt_ImageToPrompt", "Img2Prompt_ImageToText"}
+"""The nodes that get a list in one call."""
 SEPARATE = [f"image_{number}" for number in range(1, 17)]
 COLORS = {"red": (64, 48), "green": (48, 96), "blue": (120, 40)}
 
@@ -63,7 +65,7 @@ def test_the_definitions_are_those_of_0_3_75_but_for_what_is_new(older: Definiti
                 for one in (plain, before)
             )
         assert plain == before
-        assert (definition["is_input_list"], definition["dev_only"]) == (node == STORY, False)
+        assert (definition["is_input_list"], definition["dev_only"]) == (node in WHOLE_LISTS, False)
 
 
 def test_every_node_is_found_by_other_words(newer: Definitions) -> None:

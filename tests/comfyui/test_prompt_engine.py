@@ -44,7 +44,7 @@ def test_the_engine_stands_behind_the_inputs_that_a_node_needs_and_may_be_left_o
     comfyui: ComfyServer, node: str
 ) -> None:
     inputs = comfyui.get(f"/object_info/{node}")[node]
-    optional = ["engine", *(["known_prompt"] if node == "Img2Prompt_ImageToPrompt" else [])]  # which came later
+    optional = ["engine", *(["known_prompt", "min_confidence"] if node == "Img2Prompt_ImageToPrompt" else [])]  # later
     assert list(inputs["input"]["optional"]) == optional
     assert inputs["input"]["optional"]["engine"][0] == "IMG2PROMPT_ENGINE"
     assert inputs["input_order"]["optional"] == optional

@@ -26,10 +26,12 @@ ALLOWED: dict[str, set[str]] = {
     "engine": STANDARD
     | {".prompts", "pydantic", "pydantic_core", "pydantic_settings", "platformdirs", "PIL", "openai", "httpx", "httpx2"}
     | {"numpy", "rapidocr", "tomlkit"},
+    "captions": STANDARD | {".prompts", ".engine", "pydantic", "PIL", "pyarrow", "ray"},
     "nodes": STANDARD | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "nodes/comfy.py": STANDARD | COMFYUI | {".prompts", ".engine", "torch", "numpy", "PIL"},
     "nodes/comfy_progress.py": STANDARD | {"comfy", "comfy_api", "server"},
-    "cli": STANDARD | {".prompts", ".engine", "PIL", "typer", "rich"},
+    "evaluation": STANDARD | {".prompts", ".engine", "pydantic", "PIL", "numpy"},
+    "cli": STANDARD | {".prompts", ".engine", ".captions", ".evaluation", "PIL", "typer", "rich"},
     "__init__.py": STANDARD | {".nodes"},
     "__main__.py": STANDARD | {".cli"},
 }

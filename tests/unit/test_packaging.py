@@ -21,8 +21,9 @@ NEVER = {"torch", "torchvision", "transformers", "vllm"}
 NOT_SHIPPED = {"benchmarks", "build", "dist", "docs", "scripts", "tests"}
 SHIPPED = (
     "*.py",
-    *(f"{folder}/**/*.py" for folder in ("prompts", "engine", "nodes", "cli")),
+    *(f"{folder}/**/*.py" for folder in ("prompts", "engine", "captions", "nodes", "cli", "evaluation")),
     "cli/*.html",
+    "evaluation/*.html",
     *(f"prompts/{folder}/*" for folder in ("presets", "presets/text", "families", "data")),
     *(f"{folder}/**/*" for folder in ("web", "locales", "example_workflows")),
 )

@@ -16,7 +16,7 @@ const NODES = {
   Img2Prompt_SavePrompt: ["saved prompt", 200],
   Img2Prompt_StartPromptEngine: ["engine", 110],
 };
-const WIDE = 380; // the least width of a node that shows a text
+const WIDE = 380; // a node's least width
 const MARGIN = 10; // of a DOM widget in the classic view
 const AT_END_PX = 24;
 
@@ -28,8 +28,9 @@ class ShownText {
     this.draw();
   }
 
-  show(pictures, value) {
-    Object.assign(this, { pictures, value, at: 0, live: null });
+  /** `texts`: of all pictures, of which a long list shows some. */
+  show(pictures, value, texts) {
+    Object.assign(this, { pictures, value, texts, at: 0, live: null });
     this.draw();
   }
 
@@ -58,7 +59,7 @@ class ShownText {
     const bar = [
       several ? this.pager() : make("span", {}, named(shown.title ?? this.written)),
       copyButton(text("Copy"), () => shown.text),
-      several && copyButton(text("Copy all"), () => pictures.map((picture) => picture.text).join("\n\n")),
+      several && copyButton(text("Copy all"), () => this.texts.join("\n\n")),
     ];
     this.fill(bar, bodyOf(shown, this.open), footOf(shown));
   }
@@ -126,7 +127,7 @@ function addWidget(node, [written, height]) {
   widget.label = named(written);
 }
 
-/** As plain text, the notes first, each once. One picture: its text. Several: numbered, to tell them apart. */
+/** As plain text, the notes first, each once. One picture: its text. Several: numbered. */
 function asText(texts, notes) {
   const shown = texts.length === 1 ? texts : texts.map((words, i) => `${i + 1}. ${words}`);
   return [...new Set(notes.map((note) => `(${note})`)), shown.join("\n\n")].join("\n");
@@ -134,7 +135,7 @@ function asText(texts, notes) {
 
 /** What a run gave: pictures to show, and all of it as plain text. Nothing where it says nothing of either. */
 function resultOf({ shown, text: texts = shown?.map((picture) => picture.text), note: notes = [] }) {
-  return texts && [shown ?? texts.map((words) => ({ text: words, notes })), asText(texts, notes)];
+  return texts && [shown ?? texts.map((words) => ({ text: words, notes })), asText(texts, notes), texts];
 }
 
 /** A seed that changes by itself would ask the model again at every run; the front end offers no other default. */
@@ -156,7 +157,7 @@ function running(id) {
 }
 
 const writing = new Set(); // the ShownTexts that show live text
-let ended = false; // what comes late, after an error or Cancel, is not shown
+let ended = false; // what comes late is not shown
 
 app.registerExtension({
   name: "img2prompt.shown_text",

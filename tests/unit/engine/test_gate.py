@@ -58,7 +58,10 @@ def test_first_come_first_served_and_more_places_let_more_in() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(["enter", "leave", "cancel", "let in and cancel"]), max_size=40), st.integers(1, 3))
+@given(
+    st.lists(st.sampled_from(["enter", "leave", "cancel", "let in and cancel", "cancel all and leave"]), max_size=40),
+    st.integers(1, 3),
+)
 def test_no_place_is_ever_lost_or_given_twice(steps: list[str], places: int) -> None:
     async def run() -> None:
         gate = Gate(lambda: places)
@@ -74,6 +77,12 @@ def test_no_place_is_ever_lost_or_given_twice(steps: list[str], places: int) -> 
             if step == "enter":
                 waiting[number] = asyncio.create_task(come(number))
             elif step == "leave" and inside:
+                inside.pop()
+                gate.leave()
+            elif step == "cancel all and leave" and inside:
+                for task in waiting.values():
+                    task.cancel()
+                waiting.clear()
                 inside.pop()
                 gate.leave()
             elif waiting:

@@ -53,7 +53,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         {"keep_rgb": True},
         {"comment": SECRET, "exif": exif(), "icc_profile": PROFILE, "xmp": SECRET * 3000},
     ],
-    ids=str,
+    ids=["plain", "progressive", "small", "fine", "restarts", "progressive restarts", "rgb", "metadata"],
 )
 def test_the_pixels_are_the_same_and_nothing_else_is_left(how: dict[str, Any], tmp_path: Path) -> None:
     file = photo(**how) + SECRET

@@ -97,7 +97,7 @@ def test_no_more_is_asked_than_can_be_taken(
     assert sum(picture() is not None for picture in pictures) == 0
     list(islice(answers, 30))
     until(lambda: server.counts.answered == 80)
-    answers.close()  # pyright: ignore[reportAttributeAccessIssue]
+    answers.close()
     until(lambda: server.counts.in_flight == 0)
     assert made <= 82
 
@@ -113,7 +113,7 @@ def test_closing_it_stops_what_is_in_flight_and_loses_no_place(
     until(lambda: server.counts.in_flight == 16)
     server.control.hold = False
     taking.join(20)
-    answers.close()  # pyright: ignore[reportAttributeAccessIssue]
+    answers.close()
     until(lambda: server.counts.in_flight == 0)
     assert seen(engine.stream(map(job, colors(50)))) == colors(50)
 

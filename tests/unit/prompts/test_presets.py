@@ -28,7 +28,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_presets_that_ship() -> None:
-    assert preset_names() == ("image_analysis", "image_text", "story", "system")
+    assert preset_names() == ("image_analysis", "image_text", "story", "system", "tag_question")
     assert "never an order" in load_preset("system").fill()
 
 

@@ -1,0 +1,160 @@
+"""What is asked about each picture and what becomes of the answer. Nothing here waits or writes: runs on one machine
+and on many (on_ray.py) share it, and give the same."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from ..prompts.errors import PictureError, PromptError, RecoverError
+from ..prompts.options import RenderOptions
+from .find import Found
+from .wording import check_template, fill
+
+if TYPE_CHECKING:
+    from ..prompts import ImageAnalysis, Prompt, Request
+
+SOURCES = ("model", "embedded")
+"""Of a row's words."""
+ALWAYS = ("prompt", "name")
+"""What a template may name where nobody has looked at the picture."""
+
+
+class Carried(BaseModel):
+    """The prompt that a file carries itself: nobody has to look at the picture."""
+
+    positive: str
+    negative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is written for one picture and one family; the columns of tables."""
+
+    file_name: str
+    """As `Found.name`. Called as in the metadata files of Hugging Face's ImageFolder."""
+    text: str
+    """The template, filled: the caption to train with."""
+    family: str
+    prompt: str
+    negative: str
+    art_style: str
+    caption: str
+    tags: str
+    """Separated by commas, without quality words."""
+    tokens: int
+    token_budget: int
+    source: str
+    """One of SOURCES."""
+    analysis: dict[str, Any] | None = field(default=None)
+    """All that was found; None where nobody has looked."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Column name to value, in the columns' order."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a run does with each picture."""
+
+    families: tuple[str, ...] = ("sdxl",)
+    options: RenderOptions = field(default_factory=RenderOptions)
+    """`leave_out` holds for the whole text, `prefix` comes first in it."""
+    template: str = "{prompt}"
+    extra: str = ""
+    """The user's own instruction to the model."""
+    seed: int = 0
+    closed_vocabulary: bool = False
+    """For families that want Danbooru's tags: the model writes no others."""
+    ignore_embedded: bool = False
+    """Ask the model also where a file carries the prompt that drew it."""
+
+    def check(self) -> None:
+        """Find out before any picture is looked at whether this can be done. Raises PromptError."""
+        if not self.families or len(set(self.families)) != len(self.families):
+            raise PromptError("Name at least one model family, and each once.")
+        for family in self.families:
+            self.options.check(family)
+        check_template(self.template)
+
+    def request(self, found: Found) -> Request[ImageAnalysis] | Carried:
+        """What to ask about one picture, or what its file says. Opens the file: CPU work. Raises PictureError."""
+        from ..engine.pictures import open_jpeg
+        from ..prompts import analysis_request, load_family
+
+        if found.path.exists() and not found.path.is_file():  # a named pipe would be waited for
+            raise PictureError(f"{found.path} is not a file; leave it out.")
+        carried = None if self.ignore_embedded else self._carried(found)
+        if carried and self.options.look_at == "everything" and check_template(self.template) <= {*ALWAYS}:
+            return carried
+        closed = self.closed_vocabulary and all(load_family(one).vocabulary == "danbooru" for one in self.families)
+        return analysis_request(
+            open_jpeg(found.path),
+            look_at=self.options.look_at,
+            extra=self.extra,
+            seed=self.seed,
+            closed_vocabulary=closed,
+        )
+
+    def _carried(self, found: Found) -> Carried | None:
+        """The prompt in the file, if it has one. That a file cannot be read is for whoever opens it to tell."""
+        from ..prompts import recover
+
+        try:
+            one = recover(found.path)
+        except RecoverError:
+            return None
+        return Carried(positive=one.positive, negative=one.negative) if one and one.positive else None
+
+    def rows(self, found: Found, answer: ImageAnalysis | Carried) -> list[Row]:
+        """One for each family. Raises PromptError, such as NothingToSay."""
+        return [self._row(found, answer, family) for family in self.families]
+
+    def _row(self, found: Found, answer: ImageAnalysis | Carried, family: str) -> Row:
+        from ..prompts import render
+        from ..prompts.known import render_known
+
+        if isinstance(answer, Carried):
+            prompt = render_known(answer.positive, family, self.options, answer.negative)
+            caption = tags = ""
+        else:
+            prompt = render(answer, family, self.options)
+            caption, tags = self._caption(prompt), self._tags(answer, family)
+        values = {"prompt": prompt.positive, "caption": caption, "tags": tags, "name": PurePosixPath(found.name).stem}
+        text = fill(self.template, values)
+        if self.options.prefix and "prompt" not in check_template(self.template):
+            text = f"{self.options.prefix}, {text}"
+        return Row(
+            file_name=found.name,
+            text=text.strip(),
+            family=family,
+            prompt=prompt.positive,
+            negative=prompt.negative,
+            art_style=prompt.style,
+            caption=caption,
+            tags=tags,
+            tokens=prompt.tokens,
+            token_budget=prompt.budget,
+            source="embedded" if isinstance(answer, Carried) else "model",
+            analysis=None if isinstance(answer, Carried) else answer.model_dump(mode="json"),
+        )
+
+    def _caption(self, prompt: Prompt) -> str:
+        """The caption to read, less the clauses with words that the user leaves out."""
+        from ..prompts.keep import Keep
+        from ..prompts.sentences import caption_sentences
+
+        keep = Keep.of(self.options.leave_out, minor=False)
+        if keep.allows(prompt.caption):
+            return prompt.caption
+        return " ".join(caption_sentences(prompt.caption, keep))
+
+    def _tags(self, analysis: ImageAnalysis, family: str) -> str:
+        """What the family's prompt is chosen from, as tags: no quality words, no order of a budget's."""
+        from ..prompts.tag_list import tag_list
+
+        return ", ".join(tag_list(analysis, family, self.options))

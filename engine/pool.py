@@ -1,0 +1,181 @@
+"""Several servers with one model, as one backend: each request goes to the one with the most room, and to another where
+that one does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import SecretStr
+
+from ..prompts.request import Answer, Request
+from .answers import Answers
+from .backend import UNWATCHED, Report, Status, Watch
+from .chat import Chat
+from .client import ChatClient
+from .context import Context, pixels_each, pixels_to_send
+from .errors import Busy, EngineError, SettingsError, Unreachable
+from .load import Load
+from .pace import AHEAD
+from .room import Room
+from .settings import Settings
+
+OUT_S = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""How long a server that does not answer is left alone, each time longer."""
+
+
+@dataclass(eq=False)
+class _Member:
+    """One server."""
+
+    client: ChatClient
+    known: bool = False
+    """Whether it has said what it serves."""
+    failed: int = 0
+    """How often in a row it did not answer."""
+    out_until: float = 0.0
+    asking: asyncio.Task[None] | None = None
+
+    @property
+    def there(self) -> bool:
+        return self.known and not self.failed
+
+    @property
+    def crowded(self) -> float:
+        """How many it has for each that it serves well at one time."""
+        pace = self.client.pace
+        return (pace.inside + pace.waiting + 1) / pace.limit
+
+
+class Pool:
+    """Servers that serve the same model. Use it on one event loop at a time."""
+
+    name = "endpoint"
+    gpu_bytes = 0
+
+    def __init__(self, settings: Settings, servers: Sequence[tuple[str, SecretStr]]) -> None:
+        """Each server's base URL and its key."""
+        self.room = Room()
+        self._load = Load()
+        self._settings = settings
+        self._answers = Answers(settings)
+        self._members = [
+            _Member(ChatClient(settings, url, key.get_secret_value(), load=self._load)) for url, key in servers
+        ]
+
+    async def ready(self, report: Report) -> None:
+        """Ask all that are not known to be there. Raises EngineError where none is, SettingsError where they serve
+        different models."""
+        asked = [member for member in self._members if not member.there]
+        failures = await asyncio.gather(*(self._ask_whether_there(member) for member in asked))
+        if not any(member.there for member in self._members):
+            raise next(failure for failure in failures if failure is not None)
+        for member, failure in zip(asked, failures, strict=True):
+            if isinstance(failure, Unreachable):
+                report(f"{member.client.base_url} does not answer and is left out for now.")
+            elif failure is not None:
+                raise failure
+        report("")
+        models = {member.client.status().model for member in self._members if member.known}
+        if len(models) > 1:
+            raise SettingsError(
+                f"The endpoints serve different models ({', '.join(sorted(models))}); set IMG2PROMPT_MODEL to one that "
+                "all of them serve, or leave some out."
+            )
+
+    async def _ask_whether_there(self, member: _Member) -> EngineError | None:
+        """Why it is not, if so."""
+        try:
+            await member.client.ready(lambda line: None)
+        except EngineError as error:
+            self._is_out(member)
+            return error
+        member.known, member.failed = True, 0
+        return None
+
+    def _is_out(self, member: _Member) -> None:
+        member.out_until = time.monotonic() + OUT_S[min(member.failed, len(OUT_S) - 1)]
+        member.failed += 1
+
+    async def wake(self, report: Report) -> None:
+        """Others' servers: they are awake or not as their owners like."""
+
+    async def answer(self, request: Request[Answer], report: Report, watch: Watch = UNWATCHED) -> Answer:
+        pixels = pixels_to_send(request, self._context, report)
+        answering = self._answers.get(request, pixels, self.identity(), lambda chat: self._ask(chat, watch))
+        del request
+        return await answering
+
+    async def _ask(self, chat: Chat[Answer], watch: Watch) -> Answer:
+        """From whoever has the most room; from another where that one does not answer. Raises EngineError."""
+        failed: dict[_Member, EngineError] = {}
+        while member := self._roomiest(failed):
+            try:
+                answer = await member.client.ask(chat, watch)
+            except (Unreachable, Busy) as error:
+                failed[member] = error
+                if isinstance(error, Unreachable) and member.there:
+                    self._is_out(member)
+            else:
+                member.failed = 0
+                return answer
+        if failed:
+            raise next(iter(failed.values()))
+        raise Unreachable("None of the endpoints answers; see whether their servers run.")
+
+    def _roomiest(self, failed: dict[_Member, EngineError]) -> _Member | None:
+        """One that is there and has not failed this request. Looks after those whose time out is over."""
+        for member in self._members:
+            over = member.failed and member.out_until <= time.monotonic()
+            if over and (member.asking is None or member.asking.done()):
+                member.asking = asyncio.create_task(self._look_again(member))
+        there = [member for member in self._members if member.there and member not in failed]
+        return min(there, key=lambda member: member.crowded, default=None)
+
+    async def _look_again(self, member: _Member) -> None:
+        await self._ask_whether_there(member)
+
+    @property
+    def _known(self) -> list[ChatClient]:
+        return [member.client for member in self._members if member.known] or [self._members[0].client]
+
+    @property
+    def _context(self) -> Context:
+        """The shortest of them."""
+        return min((client.context for client in self._known), key=lambda context: context.tokens)
+
+    def pixels_each(self, request: Request[Any]) -> int:
+        return pixels_each(request, self._context)
+
+    def wanted(self) -> int:
+        return sum(member.client.pace.limit for member in self._members if member.there) + AHEAD
+
+    def identity(self) -> str:
+        """The model's name: whoever of them answers, it is the same."""
+        return f"servers of {self._known[0].status().model}"
+
+    def status(self) -> Status:
+        there = [member.client for member in self._members if member.there]
+        first = self._known[0].status()
+        urls = ", ".join(client.base_url for client in there)
+        detail = f"{len(there)} of {len(self._members)} servers answer: {urls}." if there else first.detail
+        return replace(
+            first, endpoint=urls, detail=detail, cache_hits=self._answers.hits, cache_misses=self._answers.misses
+        )
+
+    async def sleep(self) -> None:
+        """Others' servers: nothing of them is ours to put to sleep."""
+
+    async def stop(self) -> None:
+        """Others' servers: they are not ours to end."""
+
+    async def close(self) -> None:
+        for member in self._members:
+            if member.asking is not None:
+                member.asking.cancel()
+            await member.client.close()
+            member.known, member.failed = False, 0
+        self._answers.close()
