@@ -34,6 +34,7 @@ from .task import Carried, Task
 
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..engine.stream import Step
     from ..prompts import ImageAnalysis, RenderOptions, Request
 
 PATIENCE_S = 300.0
@@ -107,6 +108,7 @@ def caption(
     options: RenderOptions | None = None,
     extra: str = "",
     seed: int = 0,
+    min_confidence: float = 0.0,
     ignore_embedded: bool = False,
     overwrite: bool = False,
     limit: int | None = None,
@@ -126,7 +128,13 @@ def caption(
     from ..prompts.options import RenderOptions
 
     task = Task(
-        tuple(families), options or RenderOptions(), template, extra=extra, seed=seed, ignore_embedded=ignore_embedded
+        tuple(families),
+        options or RenderOptions(),
+        template,
+        extra=extra,
+        seed=seed,
+        min_confidence=min_confidence,
+        ignore_embedded=ignore_embedded,
     )
     outputs = make_outputs(
         task, sidecars=sidecars, into=into, suffix=suffix, jsonl=jsonl, csv=csv, parquet=parquet, overwrite=overwrite
@@ -225,7 +233,9 @@ class _Run:
                 self._take(self._on_way.popleft(), answer)
                 self._on_progress(self.summary)
 
-    def _jobs(self, pictures: Iterator[Found]) -> Iterator[Callable[[], Request[ImageAnalysis] | Carried]]:
+    def _jobs(
+        self, pictures: Iterator[Found]
+    ) -> Iterator[Callable[[], Request[ImageAnalysis] | Step[ImageAnalysis] | Carried]]:
         """What is to be done about each picture that an output lacks, each picture once."""
         for found, why in islice(self._wanted(pictures), self._limit):
             self._on_way.append(found)
@@ -239,7 +249,7 @@ class _Run:
             else:
                 self.summary.skipped += 1
 
-    def _request(self, found: Found, why: str) -> Request[ImageAnalysis] | Carried:
+    def _request(self, found: Found, why: str) -> Request[ImageAnalysis] | Step[ImageAnalysis] | Carried:
         if why:
             raise CaptionError(why)
         return self._task.request(found)

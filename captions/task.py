@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from ..prompts.confidence import check_threshold
 from ..prompts.errors import PictureError, PromptError, RecoverError
 from ..prompts.options import RenderOptions
 from .find import Found
 from .wording import check_template, fill
 
 if TYPE_CHECKING:
+    from ..engine.stream import Step
     from ..prompts import ImageAnalysis, Prompt, Request
 
 SOURCES = ("model", "embedded")
@@ -70,6 +72,9 @@ class Task:
     seed: int = 0
     closed_vocabulary: bool = False
     """For families that want Danbooru's tags: the model writes no others."""
+    min_confidence: float = 0.0
+    """Above 0: the model is asked about each tag whether the picture shows it, and those that it is less sure of are
+    left out."""
     ignore_embedded: bool = False
     """Ask the model also where a file carries the prompt that drew it."""
 
@@ -80,8 +85,9 @@ class Task:
         for family in self.families:
             self.options.check(family)
         check_template(self.template)
+        check_threshold(self.min_confidence)
 
-    def request(self, found: Found) -> Request[ImageAnalysis] | Carried:
+    def request(self, found: Found) -> Request[ImageAnalysis] | Step[ImageAnalysis] | Carried:
         """What to ask about one picture, or what its file says. Opens the file: CPU work. Raises PictureError."""
         from ..engine.pictures import open_jpeg
         from ..prompts import analysis_request, load_family
@@ -92,13 +98,24 @@ class Task:
         if carried and self.options.look_at == "everything" and check_template(self.template) <= {*ALWAYS}:
             return carried
         closed = self.closed_vocabulary and all(load_family(one).vocabulary == "danbooru" for one in self.families)
-        return analysis_request(
-            open_jpeg(found.path),
-            look_at=self.options.look_at,
-            extra=self.extra,
-            seed=self.seed,
-            closed_vocabulary=closed,
+        picture = open_jpeg(found.path)
+        request = analysis_request(
+            picture, look_at=self.options.look_at, extra=self.extra, seed=self.seed, closed_vocabulary=closed
         )
+        return self._rated(request) if self.min_confidence else request
+
+    def _rated(self, request: Request[ImageAnalysis]) -> Step[ImageAnalysis]:
+        """The same, and then how sure the model is of each tag."""
+        from ..engine.stream import Step
+        from ..prompts.confidence import Probabilities, confidence_request, rated
+
+        def ask(analysis: ImageAnalysis) -> Step[ImageAnalysis] | ImageAnalysis:
+            reads = confidence_request(request.pictures[0], analysis)
+            if not reads.instruction:
+                return rated(analysis, Probabilities(yes=[]))
+            return Step(reads, lambda read: rated(analysis, read, self.min_confidence))
+
+        return Step(request, ask)
 
     def _carried(self, found: Found) -> Carried | None:
         """The prompt in the file, if it has one. That a file cannot be read is for whoever opens it to tell."""

@@ -23,6 +23,7 @@ from .options import (
     EmphasisOption,
     LeaveOutOption,
     LookAtOption,
+    MinConfidenceOption,
     PrefixOption,
     SeedOption,
     TokenBudgetOption,
@@ -71,6 +72,7 @@ def caption(
     seed: SeedOption = 0,
     emphasis: EmphasisOption = EMPHASIS[0],
     unknown_tags: UnknownTagsOption = UNKNOWN_TAGS[0],
+    min_confidence: MinConfidenceOption = 0.0,
     ignore_embedded: Annotated[
         bool, typer.Option("--ignore-embedded", help="Ask the model also where a file carries the prompt that drew it.")
     ] = False,
@@ -101,7 +103,15 @@ def caption(
         look_at, prefix, leave_out, token_budget, emphasis=emphasis, unknown_tags=unknown_tags
     )
     families = tuple(family or [DEFAULT_FAMILY])
-    task = Task(families, options, template, extra=extra, seed=seed, ignore_embedded=ignore_embedded)
+    task = Task(
+        families,
+        options,
+        template,
+        extra=extra,
+        seed=seed,
+        min_confidence=min_confidence,
+        ignore_embedded=ignore_embedded,
+    )
     task.check()
     places: dict[str, Any] = {"into": into, "suffix": suffix, "jsonl": jsonl, "csv": csv, "parquet": parquet}
     outputs = make_outputs(task, sidecars=sidecars, overwrite=overwrite, **places)

@@ -23,7 +23,7 @@ from .gate import Gate
 from .io_thread import STOPPED, IoThread, Result
 from .room import Room
 from .settings import Settings
-from .stream import Given, answers
+from .stream import Given, Step, answers
 
 WAIT_POLL_S = 0.0005, 0.004
 """The shortest and longest pause between two looks for an answer: short when it may come from the disk."""
@@ -78,16 +78,17 @@ class Engine:
 
     def stream(
         self,
-        jobs: Iterable[Callable[[], Request[Answer] | Given]],
+        jobs: Iterable[Callable[[], Request[Answer] | Step[Given] | Given]],
         *,
         report: Report | None = None,
         patience_s: float = 0.0,
     ) -> Generator[Answer | Given | Img2PromptError, None, None]:
         """The answers in the order of the jobs, as many as there are; what fails is given instead of its answer.
 
-        A job makes its request, or gives the answer itself; it is called on a worker thread when there is a place for
-        it, and again where the engine could not be reached and that has lasted for less than `patience_s`. A few
-        hundred answers may wait to be taken, then no more is asked. Closing the iterator cancels what is in flight.
+        A job makes its request, or the first of several, or gives the answer itself; it is called on a worker thread
+        when there is a place for it, and again where the engine could not be reached and that has lasted for less than
+        `patience_s`. A few hundred answers may wait to be taken, then no more is asked. Closing the iterator cancels
+        what is in flight.
         Raises EngineError where nobody answers from the start, and what a job raises that is none of our errors.
         """
         return answers(self._backend, self._running(), jobs, report or _say_nothing, patience_s)

@@ -22,6 +22,7 @@ from .load import Load
 from .pace import AHEAD
 from .room import Room
 from .settings import Settings
+from .stream import has_failed
 
 OUT_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 """How long a server that does not answer is left alone, each time longer."""
@@ -115,7 +116,9 @@ class Pool:
         while member := self._roomiest(failed):
             try:
                 answer = await member.client.ask(chat, watch)
-            except (Unreachable, Busy) as error:
+            except EngineError as error:
+                if not (isinstance(error, Unreachable | Busy) or has_failed(error)):
+                    raise
                 failed[member] = error
                 if isinstance(error, Unreachable) and member.there:
                     self._is_out(member)

@@ -7,19 +7,23 @@ import queue
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent import futures
+from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from ..prompts.errors import Img2PromptError
 from ..prompts.request import Answer, Request
 from .backend import Backend, Report
-from .errors import Asleep, Busy, EngineError, NoEngine, Unreachable
+from .errors import Asleep, Busy, EngineError, NoEngine, Refused, Unreachable
 from .io_thread import STOPPED, IoThread
 
 OUTAGES = (Unreachable, Busy, Asleep)
 """What says something of the engine and nothing of the request."""
+SERVER_ERROR = 500
+FAILED_TRIES = 2
+"""So often more is a request tried that the server failed at."""
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Before each new try at an engine that is not there; the last again and again."""
 WINDOW = 512
@@ -34,10 +38,22 @@ Given = TypeVar("Given", bound=BaseModel)
 """What a job gives itself, where it needs no engine."""
 
 
+Given_co = TypeVar("Given_co", bound=BaseModel, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[Given_co]):
+    """A request whose answer leads to another, or to what is given: of one place, one after the other."""
+
+    request: Request[Any]
+    then: Callable[[Any], Step[Given_co] | Given_co]
+    """Called with the answer, on a worker thread."""
+
+
 def answers(
     backend: Backend,
     io: IoThread,
-    jobs: Iterable[Callable[[], Request[Answer] | Given]],
+    jobs: Iterable[Callable[[], Request[Answer] | Step[Given] | Given]],
     report: Report,
     patience_s: float,
 ) -> Generator[Answer | Given | Img2PromptError, None, None]:
@@ -80,7 +96,7 @@ class _Stream(Generic[Answer, Given]):
         self.window = asyncio.Semaphore(WINDOW)
         self.taken: queue.SimpleQueue[object] = queue.SimpleQueue()
 
-    async def feed(self, jobs: Iterable[Callable[[], Request[Answer] | Given]]) -> None:
+    async def feed(self, jobs: Iterable[Callable[[], Request[Answer] | Step[Given] | Given]]) -> None:
         """Answer them all."""
         slots, iterator, index = self._io.slots, iter(jobs), 0
         try:
@@ -95,7 +111,7 @@ class _Stream(Generic[Answer, Given]):
             first = failures.exceptions[0]
             raise first from first.__cause__
 
-    async def _give(self, index: int, job: Callable[[], Request[Answer] | Given]) -> None:
+    async def _give(self, index: int, job: Callable[[], Request[Answer] | Step[Given] | Given]) -> None:
         """Put the job's answer where it belongs, and hand on those whose turn it is."""
         try:
             self._there[index] = await self._answer(job)
@@ -121,26 +137,43 @@ class _Stream(Generic[Answer, Given]):
                     self._missing = error
                     raise
                 self._found = True
+                self._io.slots.look()  # who answers is known now, and with it how many places there are
 
-    async def _answer(self, job: Callable[[], Request[Answer] | Given]) -> Answer | Given:
+    async def _answer(self, job: Callable[[], Request[Answer] | Step[Given] | Given]) -> Answer | Given:
         tries = 0
         while True:
             asked = await asyncio.to_thread(job)
-            if not isinstance(asked, Request):
+            if not isinstance(asked, Request | Step):
                 return asked
             await self._find()
             try:
                 if tries:
                     await self._backend.ready(self._report)
+                while isinstance(asked, Step):
+                    answer = await self._backend.answer(asked.request, self._report)
+                    asked = await asyncio.to_thread(asked.then, answer)
+                    self._out_since = None
+                if not isinstance(asked, Request):
+                    return asked
                 answering = self._backend.answer(asked, self._report)
                 del asked  # its pictures may be large
                 answer = await answering
                 self._out_since = None
                 return answer
-            except OUTAGES:
-                now = time.monotonic()
-                self._out_since = self._out_since or now
-                if now - self._out_since >= self._patience_s:
+            except EngineError as error:
+                if not self._may_try_again(error, tries):
                     raise
             await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
             tries += 1
+
+    def _may_try_again(self, error: EngineError, tries: int) -> bool:
+        if not isinstance(error, OUTAGES):
+            return has_failed(error) and self._patience_s > 0 and tries < FAILED_TRIES
+        now = time.monotonic()
+        self._out_since = self._out_since or now
+        return now - self._out_since < self._patience_s
+
+
+def has_failed(error: EngineError) -> bool:
+    """Whether the server failed at a request that may be none the worse for that: vLLM says so (500) while it dies."""
+    return isinstance(error, Refused) and (error.status or 0) >= SERVER_ERROR

@@ -10,6 +10,7 @@ from itertools import islice
 import pytest
 from img2prompt.engine import Engine, stream
 from img2prompt.engine.errors import Unreachable
+from img2prompt.engine.stream import Step
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.errors import PictureError
 from img2prompt.prompts.request import Request
@@ -177,3 +178,19 @@ def test_a_server_that_refuses_is_asked_for_less_and_all_is_answered(
     wanted = colors(150)
     assert seen(engine.stream(map(job, wanted), patience_s=60)) == wanted
     assert server.counts.requests < 400
+
+
+def test_one_answer_may_lead_to_another_question(server: SeeingServer, engine: Engine) -> None:
+    def first() -> Step[ImageAnalysis]:
+        return Step(job("red")(), lambda answer: Step(job("blue")(), lambda _: answer))
+
+    def given() -> ImageAnalysis:
+        return next(one for one in engine.stream([job("green")]) if isinstance(one, ImageAnalysis))
+
+    jobs: list[Callable[[], Step[ImageAnalysis] | Request[ImageAnalysis] | ImageAnalysis]] = [first, job("yellow")]
+    assert seen(engine.stream(jobs)) == ["red", "yellow"]
+    assert server.counts.requests == 3
+    green = given()
+    assert seen(engine.stream([lambda: green, first])) == ["green", "red"]
+    server.control.script = [{}, {"status": 400}]
+    assert seen(engine.stream([first])) == ["Refused"]
