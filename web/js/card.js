@@ -69,7 +69,7 @@ function tokensOf(shown) {
 
 export function footOf(shown) {
   const { engine, seconds, cached } = shown;
-  const time = seconds > 0 && text("{seconds} s", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) });
+  const time = seconds > 0.05 && text("{seconds} s", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) });
   const by = [engine, time, cached && text("from the cache")].filter(Boolean).join(" · ");
   return [tokensOf(shown), by && make("span", {}, by)].filter(Boolean);
 }
