@@ -1,9 +1,10 @@
 # The project's commands; each makes the environments it needs, once, under .environments/.
 #
 #   make run IMAGE=picture [FAMILY=flux1] [MODEL=checkpoint folder or hub name]
-#   make test         everything: lint, unit, real ComfyUI, real vLLM, real browser
+#   make test         everything: lint, unit, real ComfyUI, real vLLM, real browser, real Ray
 #   make test-fast    tests/unit: no torch, no servers
 #   make test-families  10,000 analyses for every family, where make test takes 3,000
+#   make test-scale   20,000 pictures captioned in one run, its memory watched, where make test takes 800
 #   make test-faults  every process of the engine killed, in many orders, five times; adds to benchmarks/results/
 #   make test-gpu     what only a GPU can show [GPU_VLLM=program] [GPU_MODEL=8B]; docs/gpu-checks.md
 #   make lint         ruff (format and rules) and pyright
@@ -21,11 +22,11 @@ ENVIRONMENTS := $(PYTHON) scripts/environments.py
 BIN := .environments/comfyui/bin
 # Tests that share no server and mostly wait: two at a time, those first that take long.
 SIDE_BY_SIDE := tests/vllm/test_faults.py tests/vllm/test_supervisor.py tests/vllm/test_managed.py tests/unit
-# What runs in the browser takes most of its time in one process: two at a time, each with ComfyUIs of its own. But for
-# those that ask the real vLLM: it is started once, for all the others.
+# What asks ComfyUI or runs in the browser waits much for one process: two at a time, each with ComfyUIs of its own. But
+# for those that ask the real vLLM: it is started once, for all of them.
 WITH_VLLM := tests/browser/test_seeing.py tests/browser/test_example_workflows.py
 
-.PHONY: help run test test-fast test-families test-faults test-gpu lint comfyui bench clean
+.PHONY: help run test test-fast test-families test-scale test-faults test-gpu lint comfyui bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -34,12 +35,14 @@ run:
 	@bash scripts/run.sh
 
 test:
-	$(ENVIRONMENTS) comfyui vllm
+	$(ENVIRONMENTS) comfyui vllm ray
 	$(PYTHON) scripts/chromium.py
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(SIDE_BY_SIDE) --numprocesses=2 --dist=worksteal --timeout=900 $(PYTEST_ARGS)
-	$(BIN)/pytest tests/browser $(WITH_VLLM:%=--ignore=%) --numprocesses=2 --dist=loadfile --timeout=900 $(PYTEST_ARGS)
-	$(BIN)/pytest tests/comfyui $(WITH_VLLM) tests/vllm $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
+	.environments/ray/bin/pytest tests/ray --timeout=600 $(PYTEST_ARGS)
+	$(BIN)/pytest tests/browser tests/comfyui $(WITH_VLLM:%=--ignore=%) --numprocesses=2 --dist=loadfile --timeout=900 \
+	  $(PYTEST_ARGS)
+	$(BIN)/pytest $(WITH_VLLM) tests/vllm $(SIDE_BY_SIDE:%=--ignore=%) --timeout=900 $(PYTEST_ARGS)
 
 test-fast:
 	$(ENVIRONMENTS) dev
@@ -48,6 +51,10 @@ test-fast:
 test-families:
 	$(ENVIRONMENTS) comfyui
 	$(BIN)/pytest tests/comfyui/test_families.py --analyses=10000 --timeout=1800
+
+test-scale:
+	$(ENVIRONMENTS) dev
+	.environments/dev/bin/pytest tests/unit/captions/test_scale.py --pictures=20000 --timeout=1800 -rP
 
 test-faults:
 	$(ENVIRONMENTS) comfyui vllm

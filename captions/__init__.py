@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .errors import CaptionError
-    from .find import Found, find
+    from .find import Found
     from .run import Failure, Progress, Summary, caption
     from .task import Row, Task
 
-__all__ = ["CaptionError", "Failure", "Found", "Progress", "Row", "Summary", "Task", "caption", "find"]
+__all__ = ["CaptionError", "Failure", "Found", "Progress", "Row", "Summary", "Task", "caption"]
 
 _HOME = {
     "errors": ("CaptionError",),
-    "find": ("Found", "find"),
+    "find": ("Found",),
     "run": ("Failure", "Progress", "Summary", "caption"),
     "task": ("Row", "Task"),
 }

@@ -89,17 +89,21 @@ class Sidecars:
 
     def claim(self, found: Found) -> str:
         """Another picture of this run may have the same file, such as cat.jpg beside cat.png."""
-        paths = [self.path(found, family) for family in self._families]
+        try:
+            paths = [self.path(found, family) for family in self._families]
+            if too_long := next(filter(_is_too_long, paths), None):
+                return f"The name of its caption would be too long ({portable(too_long.name)}); give it a shorter one."
+        except ValueError:
+            return "It has a name that no file can have; correct the list."
+        return self._in_the_way(found, paths)
+
+    def _in_the_way(self, found: Found, paths: list[Path]) -> str:
+        """What has the caption's place, in a sentence, or ""."""
         if found.path in paths:
             return f"Its caption would replace it; choose another ending than {self._suffix}."
         for path in paths:
-            try:
-                path.lstat()
-            except OSError as error:
-                if error.errno == errno.ENAMETOOLONG:
-                    return f"The name of its caption would be too long ({path.name}); give it a shorter one."
-            except ValueError:
-                return "It has a name that no file can have; correct the list."
+            if os.path.lexists(path) and not os.path.isfile(path):
+                return f"There is something called {portable(path.name)} that is no file; take it away."
         if self._claimed.add(os.fsdecode(paths[0])):
             return ""
         return (
@@ -125,6 +129,14 @@ def check_suffix(suffix: str) -> None:
     """Raises PromptError for an ending that would make no text file."""
     if not suffix.startswith(".") or "/" in suffix or os.sep in suffix or "\0" in suffix or suffix.lower() in SUFFIXES:
         raise PromptError(f"Captions cannot end in {suffix!r}; name an ending such as .txt or .caption.")
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _below(name: str) -> list[str]:
@@ -187,7 +199,10 @@ def told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            message = f"The disk is full at {path}; make room, and run the same again: it goes on where it stopped."
+            message = (
+                f"The disk is full at {path}; make room, and run the same again, without --overwrite: it goes on where "
+                "it stopped."
+            )
         else:
             message = (
                 f"{path} cannot be written ({error.strerror or error}); check its rights, or write elsewhere (--into)."

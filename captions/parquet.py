@@ -58,10 +58,6 @@ class Parquet:
             self._folder.mkdir(parents=True, exist_ok=True)
             probe(self._folder)
         self._unlock = lock_folder(self._folder)
-        if self._overwrite:
-            for part in self._parts():
-                with told(part):
-                    part.unlink()
         self.look()
 
     def _parts(self) -> list[Path]:
@@ -93,6 +89,10 @@ class Parquet:
     def _flush(self) -> None:
         import pyarrow
 
+        if self._overwrite and not self._next:  # now that there is something to replace them with
+            for old in self._parts():
+                with told(old):
+                    old.unlink()
         part = self._folder / PART.format(number=self._next)
         content = pyarrow.BufferOutputStream()
         _parquet().write_table(as_table(self._rows), content, compression="zstd")

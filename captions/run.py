@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..engine.errors import (
     Asleep,
@@ -27,18 +25,15 @@ from ..engine.errors import (
 )
 from ..prompts.errors import Img2PromptError, PromptError
 from .done import Names
-from .errors import CaptionError
 from .find import Found, find
+from .on_engine import OnEngine
 from .outputs import Output, Sidecars, check_suffix
-from .task import Carried, Task
+from .task import Outcome, Task
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..engine.stream import Step
-    from ..prompts import ImageAnalysis, RenderOptions, Request
+    from ..prompts import RenderOptions
 
-PATIENCE_S = 300.0
-"""How long an engine may be gone before a run ends."""
 ENDING = (
     *(Asleep, Busy, CacheError, NoEngine, NoVision, SettingsError, StartFailed, UnknownModel, Unreachable, WrongKey),
 )
@@ -46,7 +41,10 @@ ENDING = (
 MOST_TOLD = 1000
 """Failures that a summary holds; all of them are told as they happen."""
 FAILED_ALIKE = 20
-"""So many failures of the engine, and nothing else, from the start: then it is the engine and not the pictures."""
+"""So many failures of the engine in a row: then it is the engine and not the pictures, where it has not answered at all
+or says so itself."""
+OF_SERVERS = (404, *range(500, 600))
+"""HTTP statuses that say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +176,16 @@ def run(
     pictures: Iterable[Found],
     task: Task,
     outputs: Sequence[Output],
-    engine: Engine | None = None,
+    engine: Engine | Captioner | None = None,
     *,
     limit: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[Failure], None] | None = None,
 ) -> Summary:
-    """As `caption`, with outputs that are closed at the end."""
+    """As `caption`, with outputs that are closed at the end, and by whatever captions where no engine is given."""
     task.check()
     began = time.monotonic()
-    one = _Run(task, outputs, limit, on_progress or _ignore, on_failure or _ignore)
+    one = _Run(outputs, limit, on_progress or _ignore, on_failure or _ignore)
     with ExitStack() as stack:
         if engine is None:
             from ..engine.shared import bulk_engine
@@ -197,49 +195,55 @@ def run(
             stack.callback(output.close)
             output.open()
         try:
-            one.follow(engine, iter(pictures))
+            captioner = engine if isinstance(engine, Captioner) else OnEngine(engine)
+            one.follow(captioner, task, iter(pictures))
         finally:
             one.summary.seconds = time.monotonic() - began
-        one.summary.model = engine.status().model if one.asked else ""
+        one.summary.model = captioner.model if one.asked else ""
     return one.summary
 
 
+@runtime_checkable
+class Captioner(Protocol):
+    """Who looks at the pictures: an engine here, or workers elsewhere."""
+
+    def outcomes(self, task: Task, pictures: Iterator[tuple[Found, str]]) -> Generator[tuple[Found, Outcome]]:
+        """What becomes of each picture, in their order; each comes with why it can have no caption, or "". They are
+        read ahead, from any thread. Raises EngineError where nobody can answer."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Who was asked; "" where that is not known."""
+        ...
+
+
 class _Run:
-    """One run. `_jobs` is read on a worker thread, ahead of all else."""
+    """One run. `_wanted` is read ahead of all else, on another thread perhaps."""
 
     def __init__(
         self,
-        task: Task,
         outputs: Sequence[Output],
         limit: int | None,
         on_progress: Callable[[Progress], None],
         on_failure: Callable[[Failure], None],
     ) -> None:
-        self._task = task
         self._outputs = outputs
         self._limit = limit
         self._on_progress = on_progress
         self._on_failure = on_failure
-        self._on_way: deque[Found] = deque()
         self._engine_failed = 0
+        """Failures of the engine since it last answered."""
         self.summary = Summary()
         self.asked = False
         """Whether a model has answered."""
 
-    def follow(self, engine: Engine, pictures: Iterator[Found]) -> None:
-        """Put all pictures through the engine and write what comes out, in their order."""
-        with closing(engine.stream(self._jobs(pictures), patience_s=PATIENCE_S)) as answers:
-            for answer in answers:
-                self._take(self._on_way.popleft(), answer)
+    def follow(self, captioner: Captioner, task: Task, pictures: Iterator[Found]) -> None:
+        """Have all pictures captioned that an output lacks, and write what comes out, in their order."""
+        with closing(captioner.outcomes(task, islice(self._wanted(pictures), self._limit))) as outcomes:
+            for found, outcome in outcomes:
+                self._take(found, outcome)
                 self._on_progress(self.summary)
-
-    def _jobs(
-        self, pictures: Iterator[Found]
-    ) -> Iterator[Callable[[], Request[ImageAnalysis] | Step[ImageAnalysis] | Carried]]:
-        """What is to be done about each picture that an output lacks, each picture once."""
-        for found, why in islice(self._wanted(pictures), self._limit):
-            self._on_way.append(found)
-            yield partial(self._request, found, why)
 
     def _wanted(self, pictures: Iterator[Found]) -> Iterator[tuple[Found, str]]:
         """Those pictures, each with why it can have no caption, or ""."""
@@ -249,34 +253,26 @@ class _Run:
             else:
                 self.summary.skipped += 1
 
-    def _request(self, found: Found, why: str) -> Request[ImageAnalysis] | Step[ImageAnalysis] | Carried:
-        if why:
-            raise CaptionError(why)
-        return self._task.request(found)
-
-    def _take(self, found: Found, answer: ImageAnalysis | Carried | Img2PromptError) -> None:
-        summary = self.summary
-        if isinstance(answer, Img2PromptError):
-            self._fail(found, answer)
-            return
-        try:
-            rows = self._task.rows(found, answer)
-        except PromptError as error:
-            self._fail(found, error)
+    def _take(self, found: Found, outcome: Outcome) -> None:
+        if isinstance(outcome, Img2PromptError):
+            self._fail(found, outcome)
             return
         for output in self._outputs:
             if not output.has(found):
-                output.write(found, rows)
-        summary.done += 1
-        summary.embedded += isinstance(answer, Carried)
-        self.asked = self.asked or not isinstance(answer, Carried)
+                output.write(found, outcome)
+        embedded = outcome[0].source == "embedded"
+        self.summary.done += 1
+        self.summary.embedded += embedded
+        if not embedded:
+            self.asked, self._engine_failed = True, 0
 
     def _fail(self, found: Found, error: Img2PromptError) -> None:
         """Note it. Raises the error where it is not about this picture."""
         if isinstance(error, ENDING):
             raise error
         self._engine_failed += isinstance(error, EngineError)
-        if self._engine_failed == self.summary.failed + 1 == FAILED_ALIKE and not self.asked:
+        servers = (error.status or 0) in OF_SERVERS if isinstance(error, EngineError) else False
+        if self._engine_failed >= FAILED_ALIKE and (servers or not self.asked):
             raise error
         failure = Failure(found.name, str(error))
         self.summary.failed += 1

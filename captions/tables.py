@@ -20,6 +20,8 @@ COLUMNS = tuple(field.name for field in fields(Row) if field.name != "analysis")
 """Of a CSV; JSONL and Parquet have `analysis`, too."""
 MOST_TORN = 2**20
 """Bytes: what a killed run may leave of the rows of one picture."""
+MOST_FIELD = 2**24
+"""Characters; a prompt that a file carries may be longer than the 131,072 that Python's csv reads."""
 NONE_OF_OURS = "{path} is no table of captions ({why}); write to another file, or replace it with --overwrite."
 
 
@@ -48,9 +50,14 @@ class Table:
             self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - closed in close()
             lock(self._file.fileno(), self._path)
             self.look()
-            self._cut()
-            if not self._end:
-                self._append(self.head())
+            if not self._overwrite:
+                self._cut()
+                self._begin()
+
+    def _begin(self) -> None:
+        """Begin the file where nothing is in it yet."""
+        if not self._end:
+            self._append(self.head())
 
     def has(self, found: Found) -> bool:
         return all(_key(found.name, family) in self._names for family in self._families)
@@ -61,6 +68,10 @@ class Table:
     def write(self, found: Found, rows: Sequence[Row]) -> None:
         wanted = [row for row in rows if _key(found.name, row.family) not in self._names]
         with told(self._path):
+            if self._overwrite and not self._end:  # now that there is something to replace it with
+                assert self._file is not None
+                self._file.truncate(0)
+                self._begin()
             self._append(b"".join(map(self.line, wanted)))
         for row in wanted:
             self._names.add(_key(found.name, row.family))
@@ -191,6 +202,7 @@ def _csv_line(values: Sequence[object]) -> bytes:
 
 def _csv_values(line: bytes) -> list[str]:
     """The fields of a line; none where it is no CSV."""
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_FIELD))
     try:
         return next(csv.reader(io.StringIO(line.decode("utf-8", "replace"), newline="")), [])
     except csv.Error:

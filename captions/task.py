@@ -3,14 +3,15 @@ and on many (on_ray.py) share it, and give the same."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel
 
 from ..prompts.confidence import check_threshold
-from ..prompts.errors import PictureError, PromptError, RecoverError
+from ..prompts.errors import Img2PromptError, PictureError, PromptError, RecoverError
 from ..prompts.options import RenderOptions
 from .find import Found
 from .wording import check_template, fill
@@ -59,6 +60,10 @@ class Row:
         return asdict(self)
 
 
+Outcome: TypeAlias = list[Row] | Img2PromptError
+"""Of one picture: a row for each family, or why there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a run does with each picture."""
@@ -92,25 +97,30 @@ class Task:
         from ..engine.pictures import open_jpeg
         from ..prompts import analysis_request, load_family
 
-        if found.path.exists() and not found.path.is_file():  # a named pipe would be waited for
+        if os.path.exists(found.path) and not os.path.isfile(found.path):  # a named pipe would be waited for
             raise PictureError(f"{found.path} is not a file; leave it out.")
         carried = None if self.ignore_embedded else self._carried(found)
         if carried and self.options.look_at == "everything" and check_template(self.template) <= {*ALWAYS}:
             return carried
         closed = self.closed_vocabulary and all(load_family(one).vocabulary == "danbooru" for one in self.families)
-        picture = open_jpeg(found.path)
         request = analysis_request(
-            picture, look_at=self.options.look_at, extra=self.extra, seed=self.seed, closed_vocabulary=closed
+            open_jpeg(found.path),
+            look_at=self.options.look_at,
+            extra=self.extra,
+            seed=self.seed,
+            closed_vocabulary=closed,
         )
-        return self._rated(request) if self.min_confidence else request
+        return self._rated(found, request) if self.min_confidence else request
 
-    def _rated(self, request: Request[ImageAnalysis]) -> Step[ImageAnalysis]:
+    def _rated(self, found: Found, request: Request[ImageAnalysis]) -> Step[ImageAnalysis]:
         """The same, and then how sure the model is of each tag."""
+        from ..engine.pictures import open_jpeg
         from ..engine.stream import Step
         from ..prompts.confidence import Probabilities, confidence_request, rated
 
         def ask(analysis: ImageAnalysis) -> Step[ImageAnalysis] | ImageAnalysis:
-            reads = confidence_request(request.pictures[0], analysis)
+            # opened once more: pixels that wait for the first answer would take ten times the room of what is sent
+            reads = confidence_request(open_jpeg(found.path), analysis)
             if not reads.instruction:
                 return rated(analysis, Probabilities(yes=[]))
             return Step(reads, lambda read: rated(analysis, read, self.min_confidence))
@@ -130,6 +140,15 @@ class Task:
     def rows(self, found: Found, answer: ImageAnalysis | Carried) -> list[Row]:
         """One for each family. Raises PromptError, such as NothingToSay."""
         return [self._row(found, answer, family) for family in self.families]
+
+    def outcome(self, found: Found, answer: ImageAnalysis | Carried | Img2PromptError) -> Outcome:
+        """The rows, or why there are none."""
+        if isinstance(answer, Img2PromptError):
+            return answer
+        try:
+            return self.rows(found, answer)
+        except PromptError as error:
+            return error
 
     def _row(self, found: Found, answer: ImageAnalysis | Carried, family: str) -> Row:
         from ..prompts import render

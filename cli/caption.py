@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,8 @@ import typer
 from ..prompts.options import RenderOptions
 from .console import Format, put_json, say, status_console
 from .embedded import safe
+from .listed import Listed
+from .many import captioner, table_at
 from .options import (
     DEFAULT_FAMILY,
     EMPHASIS,
@@ -82,6 +83,14 @@ def caption(
     max_in_flight: Annotated[
         int, typer.Option(min=0, max=256, help="The most requests at one time for each server; 0: as many as pay.")
     ] = 0,
+    ray: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Many machines: a Ray cluster's address, auto, or local (docs/scale.md)."),
+    ] = "",
+    table_url: Annotated[
+        str, typer.Option("--output", metavar="URL", help="Parquet files that Ray writes there.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=0, help="Of --ray; 0: one for each machine.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of going on.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run ended: what is always done.")] = True,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures.")] = None,
@@ -96,7 +105,7 @@ def caption(
     What is there already is left alone, so the same command goes on where another ended, however it ended. A picture
     that cannot be captioned is told and skipped; the exit code is 1 then.
     """
-    from ..captions.run import make_outputs
+    from ..captions.run import make_outputs, run
     from ..captions.task import Task
 
     options = RenderOptions.from_texts(
@@ -114,23 +123,34 @@ def caption(
     )
     task.check()
     places: dict[str, Any] = {"into": into, "suffix": suffix, "jsonl": jsonl, "csv": csv, "parquet": parquet}
-    outputs = make_outputs(task, sidecars=sidecars, overwrite=overwrite, **places)
+    told = sidecars or any((into, jsonl, csv, parquet))
+    outputs = make_outputs(task, sidecars=sidecars, overwrite=overwrite, **places) if told or not table_url else []
+    if table_url:
+        outputs.append(table_at(table_url, task.families, ray, overwrite))
     if dry_run:
-        _tell_dry(_pictures(sources), outputs, limit)
+        _tell_dry(_pictures(sources, Listed()), outputs, limit)
         return
-    from ..captions.run import run
-    from ..engine.shared import bulk_engine
-
-    engine = bulk_engine(endpoint or (), max_in_flight)
-    total = None if STDIN in sources else _count(sources, limit)
+    engine = captioner(ray, workers, endpoint or (), max_in_flight)
+    total = None if STDIN in sources or limit else _count(sources)
     last: list[Progress] = []
-    with closing(engine), _watched(total, last) as on_progress:
+    with ExitStack() as stack:
+        listed = stack.enter_context(closing(Listed()))
+        stack.enter_context(closing(engine))
+        on_progress = stack.enter_context(_watched(total, last))
+        stack.enter_context(redirect_stdout(sys.stderr))  # Ray tells there of workers that die
         try:
             summary = run(
-                _pictures(sources), task, outputs, engine, limit=limit, on_progress=on_progress, on_failure=_tell
+                _pictures(sources, listed),
+                task,
+                outputs,
+                engine,
+                limit=limit,
+                on_progress=on_progress,
+                on_failure=_tell,
             )
         except KeyboardInterrupt:
-            say(f"Interrupted. {_so_far(last)} Run the same again to go on.")
+            again = f"Run the same again{', without --overwrite,' if overwrite else ''} to go on."
+            say(" ".join(filter(None, ["Interrupted.", _so_far(last), again])))
             sys.exit(INTERRUPTED)
         except Exception:
             say(_so_far(last))
@@ -140,30 +160,15 @@ def caption(
         sys.exit(1)
 
 
-def _pictures(sources: list[str]) -> Iterator[Found]:
+def _pictures(sources: list[str], listed: Listed) -> Iterator[Found]:
     from ..captions.find import find
 
-    return find(*(_listed() if source == STDIN else source for source in sources))
+    return find(*(listed if source == STDIN else source for source in sources))
 
 
-def _listed() -> Iterator[str]:
-    """The file names on stdin, one a line, or with NUL between them, as `find -print0` writes them."""
-    rest = separator = b""
-    while block := sys.stdin.buffer.read1(65536):  # pyright: ignore[reportAttributeAccessIssue]
-        rest += block
-        separator = separator or (b"\0" if b"\0" in rest else b"\n" if b"\n" in rest else b"")
-        if separator:
-            *names, rest = rest.split(separator)
-            lines_end = b"" if separator == b"\0" else b"\r"  # a name may end so, a line of Windows' does
-            yield from (os.fsdecode(name.removesuffix(lines_end)) for name in names if name.strip())
-    if rest.strip():
-        yield os.fsdecode(rest)
-
-
-def _count(sources: list[str], limit: int | None) -> int:
+def _count(sources: list[str]) -> int:
     """How many pictures there are, for the bar."""
-    count = sum(1 for _ in _pictures(sources))
-    return count if limit is None else min(count, limit)
+    return sum(1 for _ in _pictures(sources, Listed()))
 
 
 def _watched(total: int | None, last: list[Progress]) -> AbstractContextManager[Callable[[Progress], None]]:
@@ -214,8 +219,7 @@ def _of(progress: Progress, total: int | None) -> str:
 
 
 def _so_far(last: list[Progress]) -> str:
-    done = last[0].done if last else 0
-    return f"{done:,} pictures have their captions; they stay."
+    return f"{last[0].done:,} pictures have their captions; they stay." if last else ""
 
 
 def _tell(failure: Failure) -> None:

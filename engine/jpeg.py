@@ -17,6 +17,8 @@ HUFFMAN = {0xC0, 0xC1, 0xC2}
 """Frames that every decoder reads: baseline, extended, progressive."""
 BITS, COLORS = 8, 3
 PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+ADOBE_HEAD, ADOBE_BYTES = b"\xff\xee\x00\x0e", 16
+"""Marker and length of the segment that tells how colours are coded; with them it has so many bytes."""
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """What ends the coded pixels of a scan."""
 
@@ -59,6 +61,6 @@ def _is_plain(marker: int, frame: bytes) -> bool:
 def _without_metadata(marker: int, segment: bytes) -> bytes:
     if marker == JFIF:
         return PLAIN_JFIF if segment[4:9] == b"JFIF\0" else b""
-    if marker == COM or (marker in APPLICATION and not (marker == ADOBE and segment[4:9] == b"Adobe")):
-        return b""
-    return segment
+    if marker == ADOBE and segment[4:9] == b"Adobe" and len(segment) >= ADOBE_BYTES:
+        return ADOBE_HEAD + segment[len(ADOBE_HEAD) : ADOBE_BYTES]
+    return b"" if marker == COM or marker in APPLICATION else segment

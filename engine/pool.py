@@ -17,13 +17,18 @@ from .backend import UNWATCHED, Report, Status, Watch
 from .chat import Chat
 from .client import ChatClient
 from .context import Context, pixels_each, pixels_to_send
-from .errors import Busy, EngineError, SettingsError, Unreachable
+from .errors import Busy, EngineError, SettingsError, UnknownModel, Unreachable, WrongKey
 from .load import Load
 from .pace import AHEAD
 from .room import Room
 from .settings import Settings
 from .stream import has_failed
 
+KEYLESS = (
+    "{url} wants an API key, and yours goes only to servers that the settings name; add it to the setting endpoints "
+    "(IMG2PROMPT_ENDPOINTS)."
+)
+NOBODY = "None of the endpoints answers; see whether their servers run."
 OUT_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 """How long a server that does not answer is left alone, each time longer."""
 
@@ -33,12 +38,20 @@ class _Member:
     """One server."""
 
     client: ChatClient
+    keyless: bool
     known: bool = False
     """Whether it has said what it serves."""
     failed: int = 0
     """How often in a row it did not answer."""
     out_until: float = 0.0
     asking: asyncio.Task[None] | None = None
+    has: int = 0
+    """Requests that it was given and has not answered; those too whose pictures are still being encoded."""
+
+    @property
+    def model(self) -> str:
+        """What it has said that it serves."""
+        return self.client.status().model
 
     @property
     def there(self) -> bool:
@@ -47,8 +60,12 @@ class _Member:
     @property
     def crowded(self) -> float:
         """How many it has for each that it serves well at one time."""
-        pace = self.client.pace
-        return (pace.inside + pace.waiting + 1) / pace.limit
+        return (self.has + 1) / self.client.pace.limit
+
+
+def _passes(error: EngineError) -> bool:
+    """Whether another server may answer all the same, and this one later."""
+    return isinstance(error, Unreachable | Busy) or has_failed(error)
 
 
 class Pool:
@@ -63,8 +80,11 @@ class Pool:
         self._load = Load()
         self._settings = settings
         self._answers = Answers(settings)
+        self._model = ""
+        """What they serve, once that is known: one that comes back with another stays out."""
         self._members = [
-            _Member(ChatClient(settings, url, key.get_secret_value(), load=self._load)) for url, key in servers
+            _Member(ChatClient(settings, url, key.get_secret_value(), load=self._load), not key.get_secret_value())
+            for url, key in servers
         ]
 
     async def ready(self, report: Report) -> None:
@@ -72,25 +92,33 @@ class Pool:
         different models."""
         asked = [member for member in self._members if not member.there]
         failures = await asyncio.gather(*(self._ask_whether_there(member) for member in asked))
+        failed = [(member, failure) for member, failure in zip(asked, failures, strict=True) if failure is not None]
         if not any(member.there for member in self._members):
-            raise next(failure for failure in failures if failure is not None)
-        for member, failure in zip(asked, failures, strict=True):
-            if isinstance(failure, Unreachable):
-                report(f"{member.client.base_url} does not answer and is left out for now.")
-            elif failure is not None:
+            raise failed[0][1] if failed else Unreachable(NOBODY)
+        for member, failure in failed:
+            if not _passes(failure):
                 raise failure
+            report(f"{member.client.base_url} does not answer and is left out for now.")
         report("")
-        models = {member.client.status().model for member in self._members if member.known}
-        if len(models) > 1:
+        models = {member.model for member in self._members if member.known}
+        if len(models) > 1 and not self._model:
             raise SettingsError(
                 f"The endpoints serve different models ({', '.join(sorted(models))}); set IMG2PROMPT_MODEL to one that "
                 "all of them serve, or leave some out."
             )
+        self._model = self._model or models.pop()
 
     async def _ask_whether_there(self, member: _Member) -> EngineError | None:
         """Why it is not, if so."""
         try:
             await member.client.ready(lambda line: None)
+            if self._model and member.model != self._model:
+                raise Unreachable(
+                    f"{member.client.base_url} serves {member.model} now, not {self._model}; have it serve that again."
+                )
+        except WrongKey as error:
+            self._is_out(member)
+            return WrongKey(KEYLESS.format(url=member.client.base_url)) if member.keyless else error
         except EngineError as error:
             self._is_out(member)
             return error
@@ -114,20 +142,24 @@ class Pool:
         """From whoever has the most room; from another where that one does not answer. Raises EngineError."""
         failed: dict[_Member, EngineError] = {}
         while member := self._roomiest(failed):
+            member.has += 1
             try:
                 answer = await member.client.ask(chat, watch)
             except EngineError as error:
-                if not (isinstance(error, Unreachable | Busy) or has_failed(error)):
+                moved = isinstance(error, Unreachable | UnknownModel)
+                if not (moved or _passes(error)):
                     raise
                 failed[member] = error
-                if isinstance(error, Unreachable) and member.there:
-                    self._is_out(member)
+                if moved and member.there:
+                    await self._ask_whether_there(member)  # it may be for this request only
             else:
                 member.failed = 0
                 return answer
+            finally:
+                member.has -= 1
         if failed:
             raise next(iter(failed.values()))
-        raise Unreachable("None of the endpoints answers; see whether their servers run.")
+        raise Unreachable(NOBODY)
 
     def _roomiest(self, failed: dict[_Member, EngineError]) -> _Member | None:
         """One that is there and has not failed this request. Looks after those whose time out is over."""
@@ -158,7 +190,7 @@ class Pool:
 
     def identity(self) -> str:
         """The model's name: whoever of them answers, it is the same."""
-        return f"servers of {self._known[0].status().model}"
+        return f"servers of {self._model}"
 
     def status(self) -> Status:
         there = [member.client for member in self._members if member.there]
@@ -166,7 +198,12 @@ class Pool:
         urls = ", ".join(client.base_url for client in there)
         detail = f"{len(there)} of {len(self._members)} servers answer: {urls}." if there else first.detail
         return replace(
-            first, endpoint=urls, detail=detail, cache_hits=self._answers.hits, cache_misses=self._answers.misses
+            first,
+            model=self._model or first.model,
+            endpoint=urls,
+            detail=detail,
+            cache_hits=self._answers.hits,
+            cache_misses=self._answers.misses,
         )
 
     async def sleep(self) -> None:

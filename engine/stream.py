@@ -22,6 +22,7 @@ from .io_thread import STOPPED, IoThread
 OUTAGES = (Unreachable, Busy, Asleep)
 """What says something of the engine and nothing of the request."""
 SERVER_ERROR = 500
+BLAMED_TRIES = 4
 FAILED_TRIES = 2
 """So often more is a request tried that the server failed at."""
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -69,7 +70,10 @@ def answers(
                 continue
             if answer is END:
                 break
-            io.call(stream.window.release)
+            try:
+                io.call(stream.window.release)
+            except RuntimeError as error:  # its loop is closed
+                raise NoEngine(STOPPED) from error
             yield answer  # pyright: ignore[reportReturnType]
         feeding.result()
     except futures.CancelledError as error:
@@ -91,6 +95,7 @@ class _Stream(Generic[Answer, Given]):
         self._found, self._finding = False, asyncio.Lock()
         self._missing: EngineError | None = None
         """Why nobody answers, where that was so from the start."""
+        self._answered = 0
         self._there: dict[int, Answer | Given | Img2PromptError] = {}
         self._next = 0
         self.window = asyncio.Semaphore(WINDOW)
@@ -140,31 +145,40 @@ class _Stream(Generic[Answer, Given]):
                 self._io.slots.look()  # who answers is known now, and with it how many places there are
 
     async def _answer(self, job: Callable[[], Request[Answer] | Step[Given] | Given]) -> Answer | Given:
-        tries = 0
+        tries = blamed = 0
+        answered = self._answered
         while True:
-            asked = await asyncio.to_thread(job)
-            if not isinstance(asked, Request | Step):
-                return asked
-            await self._find()
+            reached = not tries
             try:
                 if tries:
-                    await self._backend.ready(self._report)
-                while isinstance(asked, Step):
-                    answer = await self._backend.answer(asked.request, self._report)
-                    asked = await asyncio.to_thread(asked.then, answer)
-                    self._out_since = None
-                if not isinstance(asked, Request):
-                    return asked
-                answering = self._backend.answer(asked, self._report)
-                del asked  # its pictures may be large
-                answer = await answering
-                self._out_since = None
-                return answer
+                    await self._backend.ready(self._report)  # before the job: what it reads would wait in memory
+                    reached = True
+                return await self._once(job)
             except EngineError as error:
-                if not self._may_try_again(error, tries):
+                # a server that is there, and breaks off or says nothing over this one again and again
+                blamed += reached and isinstance(error, Unreachable)
+                tries_again = self._may_try_again(error, tries)
+                if blamed >= BLAMED_TRIES and (self._answered > answered or not tries_again):
+                    raise _blamed(error) from error
+                if error is self._missing or not tries_again:
                     raise
             await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
             tries += 1
+
+    async def _once(self, job: Callable[[], Request[Answer] | Step[Given] | Given]) -> Answer | Given:
+        asked = await asyncio.to_thread(job)
+        while isinstance(asked, Request | Step):
+            await self._find()
+            request, then = (asked.request, asked.then) if isinstance(asked, Step) else (asked, None)
+            answering = self._backend.answer(request, self._report)
+            del asked, request  # its pictures may be large
+            answer = await answering
+            self._out_since = None
+            self._answered += 1
+            if then is None:
+                return answer
+            asked = await asyncio.to_thread(then, answer)
+        return asked
 
     def _may_try_again(self, error: EngineError, tries: int) -> bool:
         if not isinstance(error, OUTAGES):
@@ -172,6 +186,15 @@ class _Stream(Generic[Answer, Given]):
         now = time.monotonic()
         self._out_since = self._out_since or now
         return now - self._out_since < self._patience_s
+
+
+def _blamed(error: EngineError) -> Refused:
+    """The same, as the picture's own: others are answered, or the server is there."""
+    refused = Refused(
+        f"{error} It is there for others, so it may be this picture: save it again, scale it down, or leave it out."
+    )
+    refused.status = SERVER_ERROR
+    return refused
 
 
 def has_failed(error: EngineError) -> bool:

@@ -1,6 +1,6 @@
 """Makes the project's Python environments under `.environments/`, each once, keyed by its pins.
 
-    python3 scripts/environments.py NAME…        (run, dev, comfyui, vllm)
+    python3 scripts/environments.py NAME…        (run, dev, ray, comfyui, vllm)
 
 `.environments/<name>-<key>` is a virtual environment and `.environments/<name>` links to it. The key covers the pin
 files, this recipe, the Python that runs it and the checkout's place. `.complete` is written last, so a half-made
@@ -108,6 +108,7 @@ ENVIRONMENTS = {
     for environment in (
         Environment("run", ("run.txt",), resolve=False),
         Environment("dev", ("run.txt", "dev.txt"), resolve=False),
+        Environment("ray", ("run.txt", "dev.txt", "ray.txt"), resolve=False),
         Environment("comfyui", ("run.txt", "dev.txt", "comfyui.txt"), resolve=True, torchvision=True, comfyui=True),
         Environment(
             "vllm",

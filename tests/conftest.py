@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from img2prompt.tests.vllm.server import VllmServer
 
 HERE = Path(__file__).parent
-ORDER = ("unit", "comfyui", "browser", "vllm", "gpu")
+ORDER = ("unit", "ray", "comfyui", "browser", "vllm", "gpu")
 """The folders' order in a run: the quick ones first, the one that stops the shared vLLM last. All but unit are markers
 too."""
 
@@ -46,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=3000,
         metavar="COUNT",
         help="how many analyses every family renders; make test-families takes 10,000",
+    )
+    parser.addoption(
+        "--pictures",
+        type=int,
+        default=800,
+        metavar="COUNT",
+        help="how many pictures are captioned while memory is watched; make test-scale takes 20,000",
     )
     parser.addoption("--faults", metavar="FILE", help="where the fault tests add what they measured (--faults=FILE)")
 

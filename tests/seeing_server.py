@@ -60,6 +60,8 @@ class Control:
     delay_s: float = 0.0
     places: int = 0
     """So many requests are answered at one time, as a server does whose batch is full; the others wait. 0: any."""
+    breaks_over: str = ""
+    """Close the connection over every picture with this colour in the middle."""
     refuse_over: int = 0
     """Refuse (429) what comes when so many are there already; 0: nothing."""
     metrics: bool = False
@@ -219,6 +221,8 @@ class SeeingServer:
         except Unacceptable as error:
             return _error(400, str(error))
         self._keep(payload, request)
+        if self.control.breaks_over in [sight.center for sight in sights]:
+            act = {"hang_up": True}
         if 0 < self.control.refuse_over < self.counts.in_flight:
             return _error(429, "too many requests")
         async with self._place():

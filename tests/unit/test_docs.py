@@ -170,7 +170,7 @@ def test_every_make_target_exists(page: Path) -> None:
 def sentences() -> tuple[str, ...]:
     """All texts in the code that are no docstring, with "\0" for what varies."""
     found: list[str] = []
-    for folder in ("prompts", "engine", "nodes", "cli"):
+    for folder in ("prompts", "engine", "captions", "evaluation", "nodes", "cli"):
         for file in (ROOT / folder).rglob("*.py"):
             tree = ast.parse(file.read_text(encoding="utf-8"))
             said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings and the like

@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 from img2prompt.engine import Engine, stream
-from img2prompt.engine.errors import Unreachable
+from img2prompt.engine.errors import Refused, Unreachable
 from img2prompt.engine.stream import Step
 from img2prompt.prompts.analysis import ImageAnalysis
 from img2prompt.prompts.errors import PictureError
@@ -194,3 +194,16 @@ def test_one_answer_may_lead_to_another_question(server: SeeingServer, engine: E
     assert seen(engine.stream([lambda: green, first])) == ["green", "red"]
     server.control.script = [{}, {"status": 400}]
     assert seen(engine.stream([first])) == ["Refused"]
+
+
+def test_a_picture_that_always_breaks_the_connection_is_that_pictures_failure(
+    server: SeeingServer, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PAUSES_S", (0.05,))
+    monkeypatch.setattr(stream, "WINDOW", 20)
+    server.control.breaks_over = "green"
+    wanted = colors(90)
+    found = list(engine.stream(map(job, wanted), patience_s=60))
+    assert seen(found) == ["Refused" if color == "green" else color for color in wanted]
+    (why, *_) = {str(answer) for answer in found if isinstance(answer, Refused)}
+    assert "may be this picture" in why

@@ -1,0 +1,146 @@
+"""Disks that are full or read-only, each a small one of its own, and two runs in one place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from img2prompt.captions import CaptionError, Summary, caption
+from img2prompt.tests.seeing_server import SeeingServer
+from img2prompt.tests.unit.captions.album import Album, csv_rows, json_rows, parquet_rows
+from img2prompt.tests.waiting import until
+
+MOUNT = 'mount -t tmpfs -o "$1" tmpfs "$2" && cd "$2" && shift 2 && exec "$@"'
+"""A disk that only this command sees: in a user namespace everybody may mount one."""
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh"]
+PRELUDE = """
+import shutil, subprocess, sys
+from pathlib import Path
+from img2prompt.captions import CaptionError, caption
+
+pictures = Path(sys.argv[1]) / "pictures"
+
+def remount(options):
+    subprocess.run(["mount", "-o", f"remount,{options}", "."], check=True)
+
+def refused(**places):
+    try:
+        caption(pictures, **places)
+    except CaptionError as error:
+        return str(error)
+    raise AssertionError(f"{places} could be written")
+"""
+OnDisk = Callable[[str, str], None]
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> OnDisk:
+    """Runs Python code, after PRELUDE, in a disk like this."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    try:
+        able = subprocess.run([*NAMESPACE, "size=64k", str(disk), "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no disk can be mounted here: there is no unshare")
+    if able.returncode:
+        pytest.skip(f"no disk can be mounted here: {able.stderr.decode().strip()}")
+
+    def run(options: str, code: str) -> None:
+        words = [*NAMESPACE, options, str(disk), sys.executable, "-c", PRELUDE + code, str(tmp_path)]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+
+    return run
+
+
+def test_a_full_disk_is_told_and_what_fitted_is_whole(
+    album: Album, server: SeeingServer, tmp_path: Path, on_disk: OnDisk
+) -> None:
+    """All outputs on 160 KiB; then there is more room, and the same call ends what was begun."""
+    album.numbered(120)
+    on_disk(
+        "size=160k",
+        """
+places = {"into": "out", "jsonl": "a.jsonl", "csv": "a.csv", "parquet": "a"}
+said = refused(**places)
+assert said.startswith("The disk is full at "), said
+assert said.endswith("; make room, and run the same again, without --overwrite: it goes on where it stopped."), said
+shutil.copytree(".", sys.argv[1] + "/before")
+remount("size=16m")
+caption(pictures, **places)
+shutil.copytree(".", sys.argv[1] + "/after")
+""",
+    )
+    names, counts = list(album.colors), []
+    for copy in (tmp_path / "before", tmp_path / "after"):
+        tables = [json_rows(copy / "a.jsonl"), csv_rows(copy / "a.csv"), parquet_rows(copy / "a")]
+        assert [[row["file_name"] for row in rows] for rows in tables] == [names[: len(rows)] for rows in tables]
+        beside = {str(file.relative_to(copy / "out")): file.read_text() for file in (copy / "out").rglob("*.*")}
+        assert sorted(beside) == [name.replace(".png", ".txt") for name in names[: len(beside)]]
+        assert all(text.endswith("\n") for text in beside.values())
+        counts.append([*map(len, tables), len(beside)])
+    (lines, values, parts, sidecars), after = counts
+    assert 0 < sidecars <= values <= lines <= sidecars + 1 < 120
+    assert parts in (0, values, lines)
+    assert after == [120] * 4
+
+
+def test_a_read_only_place_is_told(album: Album, server: SeeingServer, tmp_path: Path, on_disk: OnDisk) -> None:
+    album.numbered(20)
+    on_disk(
+        "size=16m",
+        """
+shutil.copytree(pictures, "pictures")
+remount("ro")
+pictures = "pictures"
+for places in {"jsonl": "a.jsonl"}, {"csv": "b/a.csv"}, {"parquet": "a"}, {"into": "out"}, {"sidecars": True}:
+    said = refused(**places)
+    assert "cannot be written (Read-only file system); check its rights, or write elsewhere" in said, said
+summary = caption(pictures, into=sys.argv[1] + "/out")
+assert summary.done == 20 and not summary.failed, summary
+""",
+    )
+    assert len(list((tmp_path / "out").rglob("*.txt"))) == 20
+    assert server.counts.requests <= 40, "tables are tried before anything is asked"
+
+
+def running(*arguments: object, **places: object) -> tuple[threading.Thread, list[Summary]]:
+    """A run on another thread."""
+    ended: list[Summary] = []
+    thread = threading.Thread(
+        target=lambda: ended.append(caption(*arguments, **places)),  # pyright: ignore[reportArgumentType]
+        daemon=True,
+    )
+    thread.start()
+    return thread, ended
+
+
+@pytest.mark.parametrize("place", ["jsonl", "csv", "parquet"])
+def test_a_second_run_into_one_table_is_refused(place: str, album: Album, server: SeeingServer, tmp_path: Path) -> None:
+    album.numbered(40)
+    server.control.hold = True
+    thread, ended = running(album.folder, **{place: tmp_path / "a"})
+    until(lambda: server.counts.in_flight)
+    asked = server.counts.requests
+    with pytest.raises(CaptionError, match=f"Another run is writing {tmp_path}/a; wait for it"):
+        caption(album.folder, **{place: tmp_path / "a"})  # pyright: ignore[reportArgumentType]
+    server.control.hold = False
+    thread.join(30)
+    assert (ended[0].done, ended[0].failed, asked <= 40 == server.counts.requests) == (40, 0, True)
+
+
+def test_two_runs_for_the_same_sidecars_both_end_well(album: Album, server: SeeingServer) -> None:
+    album.numbered(60)
+    server.control.hold = True
+    both = [running(album.folder) for _ in range(2)]
+    until(lambda: server.counts.in_flight >= 20)
+    server.control.hold = False
+    for thread, ended in both:
+        thread.join(30)
+        assert (ended[0].done + ended[0].skipped, ended[0].failed) == (60, 0)
+    assert album.wrong(album.beside().items()) == [] and len(album.beside()) == 60
+    assert album.others() == []
