@@ -3,7 +3,7 @@
 #   make run IMAGE=picture [FAMILY=flux1] [MODEL=checkpoint folder or hub name]
 #   make test         everything: lint, unit, real ComfyUI, real vLLM, real browser, real Ray
 #   make test-fast    tests/unit: no torch, no servers
-#   make test-families  10,000 analyses for every family, where make test takes 3,000
+#   make test-families  10,000 analyses for every family, where make test takes 1,000
 #   make test-scale   20,000 pictures captioned in one run, its memory watched, where make test takes 800
 #   make test-faults  every process of the engine killed, in many orders, five times; adds to benchmarks/results/
 #   make test-gpu     what only a GPU can show [GPU_VLLM=program] [GPU_MODEL=8B]; docs/gpu-checks.md

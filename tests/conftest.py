@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--analyses",
         type=int,
-        default=3000,
+        default=1000,
         metavar="COUNT",
         help="how many analyses every family renders; make test-families takes 10,000",
     )

@@ -87,8 +87,8 @@ def test_of_lists_each_picture_has_its_own(comfyui: ComfyServer, endpoint: Seein
     assert "red" in done(outcome)["text"][0] and "blue" in done(outcome)["text"][1]
 
 
-def test_it_is_the_last_input_so_that_saved_workflows_stay_as_they_were(comfyui: ComfyServer) -> None:
+def test_what_came_later_stands_last_so_that_saved_workflows_stay_as_they_were(comfyui: ComfyServer) -> None:
     found = comfyui.get(f"/object_info/{NODE}")[NODE]["input"]
-    assert list(found["optional"]) == ["engine", "known_prompt"]
+    assert list(found["optional"]) == ["engine", "known_prompt", "min_confidence"]
     kind, about = found["optional"]["known_prompt"]
     assert kind == "STRING" and about["forceInput"] is True  # a socket, no widget
