@@ -25,18 +25,54 @@ IS_PART = re.compile(r"part-\d{6,}\.parquet")
 NUMBERS = ("tokens", "token_budget")
 
 
-class Parquet:
+class Parts:
+    """What outputs have in common that gather rows and write them in parts, each whole."""
+
+    def __init__(self, families: Sequence[str], part_rows: int) -> None:
+        self._families = families
+        self._part_rows = part_rows
+        self._names = Names()
+        self._rows: list[Row] = []
+
+    def has(self, found: Found) -> bool:
+        return all(f"{family} {found.name}" in self._names for family in self._families)
+
+    def claim(self, found: Found) -> str:
+        return ""
+
+    def write(self, found: Found, rows: Sequence[Row]) -> None:
+        self._rows += [row for row in rows if f"{row.family} {found.name}" not in self._names]
+        self._names.update(f"{row.family} {found.name}" for row in rows)
+        if len(self._rows) >= self._part_rows:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left. Raises CaptionError."""
+        try:
+            if self._rows:
+                self._flush()
+        finally:
+            self._names.close()
+
+    def _flush(self) -> None:
+        """Write the rows, and have none."""
+        raise NotImplementedError
+
+    def _there(self, keys: Any) -> None:
+        """Note the rows that are there, of Arrow's columns `family` and `file_name`."""
+        pairs = zip(keys["family"].to_pylist(), keys["file_name"].to_pylist(), strict=True)
+        self._names.update(f"{family} {name}" for family, name in pairs)
+
+
+class Parquet(Parts):
     """A table in parts, each written whole; the analysis is a column of JSON."""
 
     def __init__(
         self, folder: Path, families: Sequence[str], *, overwrite: bool = False, part_rows: int = PART_ROWS
     ) -> None:
+        super().__init__(families, part_rows)
         self._folder = folder
-        self._families = families
         self._overwrite = overwrite
-        self._part_rows = part_rows
-        self._names = Names()
-        self._rows: list[Row] = []
         self._next = 0
         self._unlock: Callable[[], None] = _nothing
 
@@ -48,8 +84,7 @@ class Parquet:
                     read = parquet.read_table(part, columns=["family", "file_name"])
                 except (*pyarrow_errors(), OSError) as error:
                     raise CaptionError(f"{part} is no part of captions ({error}); write to another folder.") from error
-            keys = zip(read["family"].to_pylist(), read["file_name"].to_pylist(), strict=True)
-            self._names.update(f"{family} {name}" for family, name in keys)
+            self._there(read)
             self._next = int(part.stem.removeprefix("part-")) + 1
 
     def open(self) -> None:
@@ -66,25 +101,11 @@ class Parquet:
             return []
         return sorted(file for file in self._folder.iterdir() if IS_PART.fullmatch(file.name))
 
-    def has(self, found: Found) -> bool:
-        return all(f"{family} {found.name}" in self._names for family in self._families)
-
-    def claim(self, found: Found) -> str:
-        return ""
-
-    def write(self, found: Found, rows: Sequence[Row]) -> None:
-        self._rows += [row for row in rows if f"{row.family} {found.name}" not in self._names]
-        self._names.update(f"{row.family} {found.name}" for row in rows)
-        if len(self._rows) >= self._part_rows:
-            self._flush()
-
     def close(self) -> None:
         try:
-            if self._rows:
-                self._flush()
+            super().close()
         finally:
             self._unlock()
-            self._names.close()
 
     def _flush(self) -> None:
         import pyarrow

@@ -75,8 +75,6 @@ class Task:
     extra: str = ""
     """The user's own instruction to the model."""
     seed: int = 0
-    closed_vocabulary: bool = False
-    """For families that want Danbooru's tags: the model writes no others."""
     min_confidence: float = 0.0
     """Above 0: the model is asked about each tag whether the picture shows it, and those that it is less sure of are
     left out."""
@@ -93,22 +91,22 @@ class Task:
         check_threshold(self.min_confidence)
 
     def request(self, found: Found) -> Request[ImageAnalysis] | Step[ImageAnalysis] | Carried:
-        """What to ask about one picture, or what its file says. Opens the file: CPU work. Raises PictureError."""
+        """What to ask about one picture, told the prompt in its file, or that prompt where it is all that is wanted.
+        Opens the file: CPU work. Raises PictureError."""
         from ..engine.pictures import open_jpeg
-        from ..prompts import analysis_request, load_family
+        from ..prompts import analysis_request
 
         if os.path.exists(found.path) and not os.path.isfile(found.path):  # a named pipe would be waited for
             raise PictureError(f"{found.path} is not a file; leave it out.")
         carried = None if self.ignore_embedded else self._carried(found)
         if carried and self.options.look_at == "everything" and check_template(self.template) <= {*ALWAYS}:
             return carried
-        closed = self.closed_vocabulary and all(load_family(one).vocabulary == "danbooru" for one in self.families)
         request = analysis_request(
             open_jpeg(found.path),
             look_at=self.options.look_at,
             extra=self.extra,
             seed=self.seed,
-            closed_vocabulary=closed,
+            known=carried.positive if carried else "",
         )
         return self._rated(found, request) if self.min_confidence else request
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .done import Names
 from .errors import CaptionError
-from .find import Found
 from .on_ray import last_line, load_ray
-from .parquet import as_table
-from .task import Row
+from .parquet import Parts, as_table
 
 if TYPE_CHECKING:
     import pyarrow.fs
@@ -19,15 +16,12 @@ PART_ROWS = 20_000
 """Rows of one file: object stores want few files and large ones."""
 
 
-class ThroughRay:
+class ThroughRay(Parts):
     """An Output (outputs.py): Parquet files at `url` with the columns of parquet.py. Begun after Ray is."""
 
     def __init__(self, url: str, families: Sequence[str], *, part_rows: int = PART_ROWS) -> None:
+        super().__init__(families, part_rows)
         self._url = url
-        self._families = families
-        self._part_rows = part_rows
-        self._names = Names()
-        self._rows: list[Row] = []
 
     def look(self) -> None:
         """Read which captions are there. Raises CaptionError."""
@@ -40,8 +34,7 @@ class ThroughRay:
             parts = [file.path for file in files if _is_part(file)]
             for part in parts:
                 for batch in dataset.dataset(part, filesystem=system).to_batches(columns=["family", "file_name"]):
-                    keys = zip(batch["family"].to_pylist(), batch["file_name"].to_pylist(), strict=True)
-                    self._names.update(f"{family} {name}" for family, name in keys)
+                    self._there(batch)
         except (pyarrow.ArrowException, OSError, KeyError) as error:
             raise CaptionError(
                 f"The captions at {self._url} cannot be read ({error}); write to another URL."
@@ -49,26 +42,6 @@ class ThroughRay:
 
     def open(self) -> None:
         self.look()
-
-    def has(self, found: Found) -> bool:
-        return all(f"{family} {found.name}" in self._names for family in self._families)
-
-    def claim(self, found: Found) -> str:
-        return ""
-
-    def write(self, found: Found, rows: Sequence[Row]) -> None:
-        self._rows += [row for row in rows if f"{row.family} {found.name}" not in self._names]
-        self._names.update(f"{row.family} {found.name}" for row in rows)
-        if len(self._rows) >= self._part_rows:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is left. Raises CaptionError."""
-        try:
-            if self._rows:
-                self._flush()
-        finally:
-            self._names.close()
 
     def _flush(self) -> None:
         import pyarrow

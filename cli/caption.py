@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..prompts.errors import Img2PromptError
 from ..prompts.options import RenderOptions
 from .console import Format, put_json, say, status_console
 from .embedded import safe
@@ -152,7 +153,7 @@ def caption(
             again = f"Run the same again{', without --overwrite,' if overwrite else ''} to go on."
             say(" ".join(filter(None, ["Interrupted.", _so_far(last), again])))
             sys.exit(INTERRUPTED)
-        except Exception:
+        except Img2PromptError:
             say(_so_far(last))
             raise
     _tell_summary(summary, price_per_hour, output)

@@ -29,8 +29,8 @@ REFUSED_S = 1.0
 """Refusals within so long are one: they come in the number that was in flight."""
 WAITING_SHARE = 0.25
 """Of the requests that vLLM works on, so many may wait there: none would leave it idle between two."""
-RUNNING, WAITING = (re.compile(rf"^vllm:num_requests_{what}(?:{{[^}}]*}})? ([0-9.e+]+)$", re.M) for what in
-                    ("running", "waiting"))  # fmt: skip
+RUNNING = re.compile(r"^vllm:num_requests_running(?:{[^}]*})? ([0-9.e+]+)$", re.MULTILINE)
+WAITING = re.compile(r"^vllm:num_requests_waiting(?:{[^}]*})? ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Pace(Gate):

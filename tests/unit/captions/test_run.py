@@ -152,6 +152,8 @@ def test_the_model_is_asked_for_what_a_file_does_not_carry(
     (album.folder / "a.png").write_bytes(png({"parameters": EMBEDDED}))
     summary = caption(album.folder, jsonl=tmp_path / "a.jsonl", template=template, ignore_embedded=ignored)
     assert (summary.embedded, server.counts.requests) == (0, 1)
+    told = server.counts.payloads[0]["messages"][1]["content"][-1]["text"]
+    assert (FOX in told) is not ignored
     assert json_rows(tmp_path / "a.jsonl")[0]["source"] == "model"
 
 
