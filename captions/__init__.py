@@ -7,7 +7,8 @@ print(caption("pictures", families=["sdxl"]))
 
 from .errors import CaptionError
 from .find import Found
-from .run import Failure, Progress, Summary, caption
+from .run import caption
+from .summary import Failure, Progress, Summary
 from .task import Row, Task
 
 __all__ = ["CaptionError", "Failure", "Found", "Progress", "Row", "Summary", "Task", "caption"]

@@ -1,5 +1,5 @@
-"""Which pictures there are: in folders, by patterns, in lists. In an order that is always the same, and one folder's
-names at a time, so that any number takes little memory."""
+"""Which pictures there are: in folders, by patterns, in lists, in stores and in tables. In an order that is always the
+same, and one folder's names at a time, so that any number takes little memory."""
 
 from __future__ import annotations
 
@@ -7,48 +7,127 @@ import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from ..prompts.errors import PromptError
+from . import stores
 from .errors import CaptionError
+from .found import Found, Stored, portable
+from .in_tables import SUFFIX, Rows
+from .stores import inside, is_url, stored
 
 SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
 )
 """Files of a folder that are taken for pictures, in any case."""
+TABLES = frozenset({SUFFIX})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A picture file, which nobody has opened yet."""
-
-    path: Path
-    name: str
-    """What outputs call it, "/" between folders: from its folder on where one was named, else as it was named."""
-    problem: str = ""
-    """Why it can have no caption, where that is known already: a folder below that cannot be read."""
-
-
-def find(*sources: str | Path | Iterable[str | Path]) -> Iterator[Found]:
+def find(*sources: str | Path | Iterable[str | Path], column: str | None = None) -> Iterator[Found]:
     """The pictures of these sources, one after another: a folder with all that is in it (sorted by name, hidden ones
-    left out, links followed, each folder once), a pattern such as `photos/**/*.png`, a file, or an iterable of files.
+    left out, links followed, each folder once), a pattern such as `photos/**/*.png`, a file, or an iterable of files;
+    each of them here or at a URL of a store, such as s3://bucket/folder. A Parquet file has a picture in each row, in
+    this column; a folder without pictures has those of its Parquet files.
 
     Raises CaptionError for a source that is not there, when its turn comes.
     """
     alone = len(sources) == 1
+    rows = Rows(column, alone=alone)
+    for source in sources:
+        for found in _of(source, alone):
+            yield from rows.of(found) if _is_table(found) and not found.problem else (found,)
+
+
+def check_sources(sources: Iterable[str | Path | Iterable[str | Path]], *, beside: bool) -> None:
+    """Find out before anybody is asked what is wrong with them, as far as their names tell; `beside`: the captions go
+    to where the pictures are. Lists are not looked at. Raises CaptionError, PromptError."""
     for source in sources:
         if not isinstance(source, str | Path):
-            yield from (Found(Path(file), portable(file)) for file in source)
-        elif os.path.isdir(source):
-            yield from _inside(Path(source), "" if alone else portable(Path(source)) + "/", SUFFIXES)
-        elif os.path.lexists(source):
-            yield Found(Path(source), portable(Path(source)))
-        elif glob.has_magic(str(source)):
-            yield from _matching(str(source))
-        else:
-            raise CaptionError(
-                f"There is no {source}; give a folder, a picture, or a pattern such as 'photos/**/*.png'."
+            continue
+        at = stored(str(source)) if is_url(_local(source)) else None
+        if beside and (at or _is_table(next((found for found in _of(source, True) if not found.problem), None))):
+            raise PromptError(
+                f"Nothing can be written beside the pictures of {at or source}; name a folder (--into), or a table, "
+                "such as --jsonl FILE."
             )
+
+
+def _of(source: str | Path | Iterable[str | Path], alone: bool) -> Iterator[Found]:
+    """Its pictures, or its tables."""
+    if not isinstance(source, str | Path):
+        return map(_listed, source)
+    source = _local(source)
+    if is_url(source):
+        return _at(str(source), alone)
+    if os.path.isdir(source):
+        base = "" if alone else portable(Path(source)) + "/"
+        return _first_there(_inside(Path(source), base, suffixes) for suffixes in (SUFFIXES, TABLES))
+    if os.path.lexists(source):
+        return iter([_listed(source)])
+    if glob.has_magic(str(source)):
+        return _matching(str(source))
+    raise CaptionError(f"There is no {source}; give a folder, a picture, or a pattern such as 'photos/**/*.png'.")
+
+
+def _first_there(choices: Iterable[Iterator[Found]]) -> Iterator[Found]:
+    """The first of these that has any."""
+    for choice in choices:
+        if (first := next(choice, None)) is not None:
+            return chain([first], choice)
+    return iter(())
+
+
+def _listed(file: str | Path) -> Found:
+    """What a name in a list stands for."""
+    file = _local(file)
+    if is_url(file):
+        at = stored(str(file))
+        return Found(Path(at.name), at.name, place=at)
+    return Found(Path(file), portable(file))
+
+
+def _local(source: str | Path) -> str | Path:
+    """A file:// URL as the path that it is."""
+    if is_url(source) and str(source).lower().startswith("file:///"):
+        from urllib.request import url2pathname
+
+        return url2pathname(str(source)[len("file://") :])
+    return source
+
+
+def _is_table(found: Found | None) -> bool:
+    return found is not None and os.path.splitext(found.name)[1].lower() in TABLES
+
+
+def _at(url: str, alone: bool) -> Iterator[Found]:
+    """What is at a URL: as `_of`. Raises CaptionError."""
+    at = stored(url)
+    parts = at.key.split("/")
+    fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), None)
+    if fixed is not None:
+        return _matching_at(url, Stored(at.store, "/".join(parts[:fixed])), parts[fixed:])
+    if not stores.is_folder(at):
+        return iter([Found(Path(at.name), at.name, place=at)])
+    base = "" if alone else at.name.rstrip("/") + "/"
+    return _first_there(
+        (_in_store(at, base, name, problem) for name, problem in inside(at, suffixes))
+        for suffixes in (SUFFIXES, TABLES)
+    )
+
+
+def _matching_at(url: str, folder: Stored, wanted: Sequence[str]) -> Iterator[Found]:
+    suffixes = SUFFIXES | {os.path.splitext(wanted[-1])[1].lower()}
+    base = folder.name.rstrip("/") + "/"
+    listed = inside(folder, suffixes, None if "**" in wanted else len(wanted) - 1)
+    return _some(
+        (_in_store(folder, base, name, why) for name, why in listed if why or _fits(name.split("/"), wanted)), url
+    )
+
+
+def _in_store(folder: Stored, base: str, name: str, problem: str) -> Found:
+    key = f"{folder.key}/{name}" if folder.key else name
+    return Found(Path(base + name), base + name, problem, Stored(folder.store, key))
 
 
 def _matching(pattern: str) -> Iterator[Found]:
@@ -70,11 +149,15 @@ def _matching(pattern: str) -> Iterator[Found]:
     else:
         names = (name for name in sorted(glob.iglob(pattern)) if _is_picture(name, suffixes))
         matched = (Found(Path(name), portable(Path(name))) for name in names if not os.path.isdir(name))
+    return _some(matched, pattern)
+
+
+def _some(matched: Iterator[Found], pattern: str) -> Iterator[Found]:
+    """The same. Raises CaptionError where there are none."""
     first = next(matched, None)
     if first is None:
         raise CaptionError(f"No picture matches {pattern}; check the pattern (in quotes, so that the shell leaves it).")
-    yield first
-    yield from matched
+    return chain([first], matched)
 
 
 def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -121,8 +204,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_picture(name: str, suffixes: frozenset[str]) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes
-
-
-def portable(name: str | Path) -> str:
-    """A file's name as text that can be written: "/" between folders; what is no character is shown as \\x.."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace").replace(os.sep, "/")

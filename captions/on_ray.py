@@ -12,16 +12,17 @@ import logging
 import os
 import pickle
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 from ..engine.errors import EngineError
 from .errors import CaptionError
-from .find import Found
+from .found import Found, InTable
 from .on_engine import OnEngine
 from .task import Outcome, Task
 
@@ -31,10 +32,14 @@ BATCH = 64
 """Pictures that a worker gets at one time, and that are looked at again where one dies."""
 BATCHES_AT_ONCE = 4
 """Of one worker, so that the server has always enough to do while one ends."""
+MOST_OF_GROUP = 1000
+"""Pictures that a worker gets at one time of one row group of a Parquet file, which it reads as a whole."""
+GROUPS_AT_ONCE = 2
+"""Of one worker: each may be 2 GB."""
 SEGMENT = 100_000
 """Pictures whose names are with Ray at one time: what bounds the driver's memory."""
 SHAPING = (
-    *("model", "precision", "temperature", "max_pixels", "max_model_len"),
+    *("model", "precision", "temperature", "max_pixels", "png_as_it_is", "max_model_len"),
     *("connect_timeout_s", "answer_timeout_s"),
 )
 """Settings that the driver's machine sets for all, where it sets them. The others, the API key and the places on disk
@@ -62,6 +67,7 @@ class Worker:
         os.environ.update(asked.settings)
         self._task = asked.task
         self._problem: EngineError | None = None
+        self._groups = Semaphore(GROUPS_AT_ONCE)
         try:
             self._on_engine = OnEngine(bulk_engine(asked.endpoints, asked.max_in_flight))
         except EngineError as error:  # raised here, Ray would only start it again
@@ -69,8 +75,9 @@ class Worker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """`picture`: pickled (Found, why it can have no caption); `outcome`: pickled (Outcome, the model's name)."""
-        pictures = [pickle.loads(one) for one in batch["picture"]]
-        return {"outcome": [pickle.dumps(outcome) for outcome in self._outcomes(pictures)]}
+        pictures: list[tuple[Found, str]] = [pickle.loads(one) for one in batch["picture"]]
+        with nullcontext() if _group(pictures[0][0]) is None else self._groups:
+            return {"outcome": [pickle.dumps(outcome) for outcome in self._outcomes(pictures)]}
 
     def _outcomes(self, pictures: Sequence[tuple[Found, str]]) -> Iterator[tuple[Outcome, str]]:
         try:
@@ -118,11 +125,15 @@ class OnRay:
 
     def dataset(self, task: Task, pictures: Sequence[tuple[Found, str]]) -> Any:
         """Ray's Dataset with rows of one column, `outcome`, in the pictures' order; nothing has begun yet."""
+        import pyarrow
+
         ray = load_ray()
-        workers = min(self._workers, -(-len(pictures) // BATCH))
-        named = [{"picture": pickle.dumps((_whole(found), why))} for found, why in pictures]
-        blocks = -(-len(named) // BATCH)
-        return ray.data.from_items(named, override_num_blocks=blocks).map_batches(
+        blocks = [
+            pyarrow.table({"picture": [pickle.dumps((_whole(found), why)) for found, why in batch]})
+            for batch in in_batches(pictures)
+        ]
+        workers = min(self._workers, len(blocks))
+        return ray.data.from_arrow(blocks).map_batches(
             Worker,
             fn_constructor_args=(self._asked(task),),
             batch_size=None,
@@ -156,7 +167,23 @@ def _set(names: Iterable[str]) -> list[str]:
 
 def _whole(found: Found) -> Found:
     """With a path that leads to the picture from any folder."""
-    return Found(Path(os.path.abspath(found.path)), found.name, found.problem)
+    return found if found.place else replace(found, path=Path(os.path.abspath(found.path)))
+
+
+def in_batches(pictures: Sequence[tuple[Found, str]]) -> Iterator[Sequence[tuple[Found, str]]]:
+    """BATCH of them, or those of a table's row group, each time: so that one worker reads it, and once."""
+    begin = 0
+    while begin < len(pictures):
+        end, group = begin + 1, _group(pictures[begin][0])
+        most = BATCH if group is None else MOST_OF_GROUP
+        while end < min(begin + most, len(pictures)) and _group(pictures[end][0]) == group:
+            end += 1
+        yield pictures[begin:end]
+        begin = end
+
+
+def _group(found: Found) -> tuple[object, int] | None:
+    return (found.place.file, found.place.group) if isinstance(found.place, InTable) else None
 
 
 def _begin(address: str, workers: int) -> bool:

@@ -11,7 +11,8 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -23,15 +24,22 @@ from .task import Row
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs at one time are not kept apart there
+except ImportError:  # Windows: two runs into the same sidecars are not kept apart there
     fcntl = None
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FOLDERS_KNOWN = 100
+"""Of which it is kept whether files can be written there."""
 MOST_RUNS = 100
 """That write one file at one time, and are waited for."""
 
 
 class Output(Protocol):
     """One place that captions are written to."""
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Names of pictures that it was given and could not write; known when it is closed."""
+        ...
 
     def look(self) -> None:
         """Find out what is there, and change nothing. Raises CaptionError."""
@@ -46,7 +54,7 @@ class Output(Protocol):
         ...
 
     def claim(self, found: Found) -> str:
-        """Take the picture's place in it; why that cannot be, or ""."""
+        """Take the picture's place in it; why that cannot be, or "". Raises CaptionError where the disk is full."""
         ...
 
     def write(self, found: Found, rows: Sequence[Row]) -> None:
@@ -54,13 +62,15 @@ class Output(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish it."""
+        """Finish it. Raises CaptionError."""
         ...
 
 
 class Sidecars:
     """A text file beside each picture, as tools for training want it: `cat.txt` for `cat.png`; where there are several
     families `cat.flux1.txt` and so on."""
+
+    lost: frozenset[str] = frozenset()
 
     def __init__(
         self, families: Sequence[str], *, into: Path | None = None, suffix: str = ".txt", overwrite: bool = False
@@ -71,6 +81,7 @@ class Sidecars:
         self._suffix = suffix
         self._overwrite = overwrite
         self._claimed = Names()
+        self._why_not = lru_cache(FOLDERS_KNOWN)(_why_not)
 
     def look(self) -> None:
         """Each file is looked for when its picture comes."""
@@ -88,14 +99,17 @@ class Sidecars:
         return place.with_name(place.stem + middle + self._suffix)
 
     def claim(self, found: Found) -> str:
-        """Another picture of this run may have the same file, such as cat.jpg beside cat.png."""
+        """Another picture of this run may have the same file, such as cat.jpg beside cat.png; or nothing can be written
+        into that folder."""
+        if found.place and self._into is None:
+            return "It lies in no folder here that its caption could go to; name another (--into), or a table."
         try:
             paths = [self.path(found, family) for family in self._families]
             if too_long := next(filter(_is_too_long, paths), None):
                 return f"The name of its caption would be too long ({portable(too_long.name)}); give it a shorter one."
         except ValueError:
             return "It has a name that no file can have; correct the list."
-        return self._in_the_way(found, paths)
+        return self._in_the_way(found, paths) or ("" if self.has(found) else self._why_not(paths[0].parent))
 
     def _in_the_way(self, found: Found, paths: list[Path]) -> str:
         """What has the caption's place, in a sentence, or ""."""
@@ -153,29 +167,45 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:
         return
     with _held(part):
-        try:
-            if overwrite or not os.path.lexists(path):
-                part.write_bytes(content)
-                part.replace(path)
-            else:
-                part.unlink(missing_ok=True)
-        except BaseException:
+        if overwrite or not os.path.lexists(path):
+            part.write_bytes(content)
+            part.replace(path)
+        else:
             part.unlink(missing_ok=True)
-            raise
 
 
 @contextlib.contextmanager
 def _held(part: Path) -> Iterator[None]:
-    """The file is there, and no other run's as long as that."""
-    with contextlib.ExitStack() as stack:
-        if fcntl is not None:
-            for _ in range(MOST_RUNS):
-                file = stack.enter_context(open(part, "ab"))
-                with contextlib.suppress(OSError):  # a file system without locks
-                    fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-                if _is_at(file.fileno(), part):
-                    break  # else another run has made the caption of it, and it is that now
-        yield
+    """The file is there, and no other run's as long as that. It is gone where that fails, or Ctrl-C comes."""
+    try:
+        with contextlib.ExitStack() as stack:
+            if fcntl is not None:
+                for _ in range(MOST_RUNS):
+                    file = stack.enter_context(open(part, "ab"))
+                    with contextlib.suppress(OSError):  # a file system without locks
+                        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+                    if _is_at(file.fileno(), part):
+                        break  # else another run has made the caption of it, and it is that now
+            yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _remove(part)
+        raise
+
+
+def _remove(part: Path) -> None:
+    """Unless another run is at it now, which is told by an OSError."""
+    if fcntl is None:
+        part.unlink()
+        return
+    with open(part, "rb") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass  # a file system without locks
+        part.unlink()
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
@@ -190,6 +220,21 @@ def probe(folder: Path) -> None:
     """Raises OSError where nothing can be written into the folder."""
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def _why_not(folder: Path) -> str:
+    """Why nothing can be written into a folder, or into the one that it would be made in; "" where it can. It is tried:
+    rights alone do not tell. Raises CaptionError where the disk is full."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with told(folder):
+            probe(folder)
+    except CaptionError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
+            raise
+        return str(error)
+    return ""
 
 
 @contextlib.contextmanager
@@ -208,29 +253,3 @@ def told(path: Path) -> Iterator[None]:
                 f"{path} cannot be written ({error.strerror or error}); check its rights, or write elsewhere (--into)."
             )
         raise CaptionError(message) from error
-
-
-def lock(descriptor: int, path: Path) -> None:
-    """Keep other runs away as long as the file is open. Raises CaptionError where one writes it now."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CaptionError(f"Another run is writing {path}; wait for it, or write to another place.") from None
-    except OSError:  # a file system without locks
-        return
-
-
-def lock_folder(folder: Path) -> Callable[[], None]:
-    """Keep other runs away from a folder; what ends that. Raises CaptionError where one writes there now."""
-    if fcntl is None:
-        return lambda: None
-    with told(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        lock(descriptor, folder)
-    except CaptionError:
-        os.close(descriptor)
-        raise
-    return lambda: os.close(descriptor)

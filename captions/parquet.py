@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .done import Names
 from .errors import CaptionError
 from .find import Found
-from .outputs import lock_folder, probe, told, write_whole
+from .locks import lock, nothing
+from .outputs import probe, told, write_whole
 from .tables import COLUMNS
 from .task import Row
 
@@ -33,6 +34,7 @@ class Parts:
         self._part_rows = part_rows
         self._names = Names()
         self._rows: list[Row] = []
+        self.lost: frozenset[str] = frozenset()
 
     def has(self, found: Found) -> bool:
         return all(f"{family} {found.name}" in self._names for family in self._families)
@@ -44,15 +46,20 @@ class Parts:
         self._rows += [row for row in rows if f"{row.family} {found.name}" not in self._names]
         self._names.update(f"{row.family} {found.name}" for row in rows)
         if len(self._rows) >= self._part_rows:
-            self._flush()
+            self._end_part()
 
     def close(self) -> None:
         """Write what is left. Raises CaptionError."""
         try:
             if self._rows:
-                self._flush()
+                self._end_part()
         finally:
             self._names.close()
+
+    def _end_part(self) -> None:
+        self.lost = frozenset(row.file_name for row in self._rows)  # until they are written
+        self._flush()
+        self.lost = frozenset()
 
     def _flush(self) -> None:
         """Write the rows, and have none."""
@@ -74,7 +81,7 @@ class Parquet(Parts):
         self._folder = folder
         self._overwrite = overwrite
         self._next = 0
-        self._unlock: Callable[[], None] = _nothing
+        self._unlock: Callable[[], None] = nothing
 
     def look(self) -> None:
         parquet = _parquet()
@@ -92,7 +99,7 @@ class Parquet(Parts):
         with told(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             probe(self._folder)
-        self._unlock = lock_folder(self._folder)
+            self._unlock = lock(self._folder)
         self.look()
 
     def _parts(self) -> list[Path]:
@@ -130,10 +137,6 @@ def as_table(rows: Sequence[Row]) -> pyarrow.Table:
     columns["analysis"] = [row.analysis and json.dumps(row.analysis, ensure_ascii=False) for row in rows]
     kinds = {name: pyarrow.int32() if name in NUMBERS else pyarrow.string() for name in columns}
     return pyarrow.table(columns, schema=pyarrow.schema(kinds.items()))
-
-
-def _nothing() -> None:
-    """What is to be undone where nothing was done."""
 
 
 def _written(value: object) -> object:

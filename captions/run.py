@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -23,11 +22,14 @@ from ..engine.errors import (
     Unreachable,
     WrongKey,
 )
-from ..prompts.errors import Img2PromptError, PromptError
+from ..prompts.errors import Img2PromptError
 from .done import Names
+from .errors import StoreError
 from .find import Found, find
+from .making import make_outputs
 from .on_engine import OnEngine
-from .outputs import Output, Sidecars, check_suffix
+from .outputs import Output
+from .summary import Failure, Progress, Summary
 from .task import Outcome, Task
 
 if TYPE_CHECKING:
@@ -42,55 +44,9 @@ MOST_TOLD = 1000
 """Failures that a summary holds; all of them are told as they happen."""
 FAILED_ALIKE = 20
 """So many failures of the engine in a row: then it is the engine and not the pictures, where it has not answered at all
-or says so itself."""
+or says so itself. So it is with a store."""
 OF_SERVERS = (404, *range(500, 600))
 """HTTP statuses that say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A picture that has no caption."""
-
-    name: str
-    why: str
-    """One sentence: the cause and the next step."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run is."""
-
-    done: int = 0
-    """Pictures that this run has written, embedded ones among them."""
-    embedded: int = 0
-    """Of these, the ones whose own prompt was taken."""
-    skipped: int = 0
-    """Pictures that every output had already."""
-    failed: int = 0
-
-
-@dataclass(slots=True)
-class Summary(Progress):
-    """What a run has done."""
-
-    failures: list[Failure] = field(default_factory=list)
-    """The first MOST_TOLD of them."""
-    seconds: float = 0.0
-    model: str = ""
-    """Who was asked; "" where nobody was."""
-
-    @property
-    def pictures_per_s(self) -> float:
-        return self.done / self.seconds if self.seconds else 0.0
-
-    def price(self, per_hour: float) -> float:
-        """What 1,000 pictures cost on a machine that costs so much an hour; 0 where none was done."""
-        return per_hour * self.seconds / 3600 * 1000 / self.done if self.done else 0.0
-
-    def __str__(self) -> str:
-        skipped = f", {self.skipped:,} were there already" if self.skipped else ""
-        failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.done:,} pictures in {self.seconds:,.1f} s ({self.pictures_per_s:.2f} a second){skipped}{failed}"
 
 
 def caption(
@@ -102,6 +58,7 @@ def caption(
     jsonl: str | Path | None = None,
     csv: str | Path | None = None,
     parquet: str | Path | None = None,
+    column: str | None = None,
     template: str = "{prompt}",
     options: RenderOptions | None = None,
     extra: str = "",
@@ -114,7 +71,8 @@ def caption(
     on_progress: Callable[[Progress], None] | None = None,
     on_failure: Callable[[Failure], None] | None = None,
 ) -> Summary:
-    """Caption the pictures of folders, patterns, files or lists (see `find`), and write what is told.
+    """Caption the pictures of folders, patterns, files or lists (see `find`, also for `column`), here or in stores, and
+    write what is told.
 
     `sidecars` None: where no table is told, or `into` is. What an output has is left alone and not asked again, so the
     same call goes on where another ended; `overwrite` begins anew. A picture that cannot be captioned is a failure in
@@ -134,42 +92,10 @@ def caption(
         min_confidence=min_confidence,
         ignore_embedded=ignore_embedded,
     )
-    outputs = make_outputs(
-        task, sidecars=sidecars, into=into, suffix=suffix, jsonl=jsonl, csv=csv, parquet=parquet, overwrite=overwrite
-    )
-    return run(find(*sources), task, outputs, engine, limit=limit, on_progress=on_progress, on_failure=on_failure)
-
-
-def make_outputs(
-    task: Task,
-    *,
-    sidecars: bool | None = None,
-    into: str | Path | None = None,
-    suffix: str = ".txt",
-    jsonl: str | Path | None = None,
-    csv: str | Path | None = None,
-    parquet: str | Path | None = None,
-    overwrite: bool = False,
-) -> list[Output]:
-    """The outputs that are told, none open yet. Parameters as in `caption`. Raises PromptError where there are none."""
-    from .parquet import Parquet
-    from .tables import Csv, JsonLines
-
-    if sidecars is None:
-        sidecars = into is not None or not (jsonl or csv or parquet)
-    check_suffix(suffix)
-    made: list[Output] = []
-    if jsonl:
-        made.append(JsonLines(Path(jsonl), task.families, overwrite=overwrite))
-    if csv:
-        made.append(Csv(Path(csv), task.families, overwrite=overwrite))
-    if parquet:
-        made.append(Parquet(Path(parquet), task.families, overwrite=overwrite))
-    if sidecars:
-        made.append(Sidecars(task.families, into=Path(into) if into else None, suffix=suffix, overwrite=overwrite))
-    if not made:
-        raise PromptError("Nothing would be written; leave out --no-sidecars, or name a table such as --jsonl FILE.")
-    return made
+    places = {"into": into, "jsonl": jsonl, "csv": csv, "parquet": parquet}
+    outputs = make_outputs(task, sources, sidecars=sidecars, suffix=suffix, overwrite=overwrite, **places)
+    pictures = find(*sources, column=column)
+    return run(pictures, task, outputs, engine, limit=limit, on_progress=on_progress, on_failure=on_failure)
 
 
 def run(
@@ -187,6 +113,7 @@ def run(
     began = time.monotonic()
     one = _Run(outputs, limit, on_progress or _ignore, on_failure or _ignore)
     with ExitStack() as stack:
+        stack.callback(one.take_back)  # after all are closed
         if engine is None:
             from ..engine.shared import bulk_engine
 
@@ -232,6 +159,8 @@ class _Run:
         self._limit = limit
         self._on_progress = on_progress
         self._on_failure = on_failure
+        self._writing = ""
+        """The name of the picture that is being written."""
         self._engine_failed = 0
         """Failures of the engine since it last answered."""
         self.summary = Summary()
@@ -257,21 +186,29 @@ class _Run:
         if isinstance(outcome, Img2PromptError):
             self._fail(found, outcome)
             return
+        self._writing = found.name
         for output in self._outputs:
             if not output.has(found):
                 output.write(found, outcome)
+        self._writing = ""
         embedded = outcome[0].source == "embedded"
         self.summary.done += 1
         self.summary.embedded += embedded
         if not embedded:
             self.asked, self._engine_failed = True, 0
 
+    def take_back(self) -> None:
+        """Count no picture as done that an output could not write in the end."""
+        lost = frozenset[str]().union(*(output.lost for output in self._outputs))
+        self.summary.lost = len(lost)
+        self.summary.done -= len(lost - {self._writing})
+
     def _fail(self, found: Found, error: Img2PromptError) -> None:
         """Note it. Raises the error where it is not about this picture."""
         if isinstance(error, ENDING):
             raise error
-        self._engine_failed += isinstance(error, EngineError)
-        servers = (error.status or 0) in OF_SERVERS if isinstance(error, EngineError) else False
+        self._engine_failed += isinstance(error, EngineError | StoreError)
+        servers = (error.status or 0) in OF_SERVERS if isinstance(error, EngineError) else isinstance(error, StoreError)
         if self._engine_failed >= FAILED_ALIKE and (servers or not self.asked):
             raise error
         failure = Failure(found.name, str(error))
@@ -285,7 +222,7 @@ def once_each(pictures: Iterable[Found], outputs: Sequence[Output]) -> Iterator[
     """The pictures, each once however often it was found, with why it can have no caption, or ""."""
     with closing(Names()) as paths, closing(Names()) as names:
         for found in pictures:
-            if not paths.add(str(found.path)):
+            if not paths.add(found.key):
                 continue
             why = found.problem
             if not names.add(found.name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import IO
@@ -13,7 +13,8 @@ from typing import IO
 from .done import Names
 from .errors import CaptionError
 from .find import Found
-from .outputs import lock, told
+from .locks import lock, nothing
+from .outputs import told
 from .task import SOURCES, Row
 
 COLUMNS = tuple(field.name for field in fields(Row) if field.name != "analysis")
@@ -29,6 +30,7 @@ class Table:
     """A file with a row for each picture and family, in the pictures' order."""
 
     line_end = b"\n"
+    lost: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, families: Sequence[str], *, overwrite: bool = False) -> None:
         self._path = path
@@ -37,6 +39,7 @@ class Table:
         self._names = Names()
         self._file: IO[bytes] | None = None
         self._end = 0
+        self._unlock: Callable[[], None] = nothing
 
     def look(self) -> None:
         if not self._overwrite and self._path.exists():
@@ -48,7 +51,7 @@ class Table:
         with told(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - closed in close()
-            lock(self._file.fileno(), self._path)
+            self._unlock = lock(self._path)
             self.look()
             if not self._overwrite:
                 self._cut()
@@ -79,6 +82,7 @@ class Table:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+        self._unlock()
         self._names.close()
 
     def _append(self, content: bytes) -> None:

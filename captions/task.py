@@ -3,17 +3,17 @@ and on many (on_ray.py) share it, and give the same."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import BaseModel
 
 from ..prompts.confidence import check_threshold
-from ..prompts.errors import Img2PromptError, PictureError, PromptError, RecoverError
+from ..prompts.errors import Img2PromptError, PromptError, RecoverError
 from ..prompts.options import RenderOptions
-from .find import Found
+from .found import Found
+from .opening import Content, again, opened
 from .wording import check_template, fill
 
 if TYPE_CHECKING:
@@ -92,45 +92,30 @@ class Task:
 
     def request(self, found: Found) -> Request[ImageAnalysis] | Step[ImageAnalysis] | Carried:
         """What to ask about one picture, told the prompt in its file, or that prompt where it is all that is wanted.
-        Opens the file: CPU work. Raises PictureError."""
-        from ..engine.pictures import open_jpeg
+        Opens the file: CPU work, or a wait for a store. Raises PictureError and CaptionError."""
+        from ..engine.pictures import open_undecoded
+        from ..engine.rated import rated_request
         from ..prompts import analysis_request
 
-        if os.path.exists(found.path) and not os.path.isfile(found.path):  # a named pipe would be waited for
-            raise PictureError(f"{found.path} is not a file; leave it out.")
-        carried = None if self.ignore_embedded else self._carried(found)
+        file = opened(found)
+        carried = None if self.ignore_embedded else self._carried(file)
         if carried and self.options.look_at == "everything" and check_template(self.template) <= {*ALWAYS}:
             return carried
         request = analysis_request(
-            open_jpeg(found.path),
+            open_undecoded(again(file)),
             look_at=self.options.look_at,
             extra=self.extra,
             seed=self.seed,
             known=carried.positive if carried else "",
         )
-        return self._rated(found, request) if self.min_confidence else request
+        return rated_request(request, lambda: open_undecoded(opened(found)), self.min_confidence)
 
-    def _rated(self, found: Found, request: Request[ImageAnalysis]) -> Step[ImageAnalysis]:
-        """The same, and then how sure the model is of each tag."""
-        from ..engine.pictures import open_jpeg
-        from ..engine.stream import Step
-        from ..prompts.confidence import Probabilities, confidence_request, rated
-
-        def ask(analysis: ImageAnalysis) -> Step[ImageAnalysis] | ImageAnalysis:
-            # opened once more: pixels that wait for the first answer would take ten times the room of what is sent
-            reads = confidence_request(open_jpeg(found.path), analysis)
-            if not reads.instruction:
-                return rated(analysis, Probabilities(yes=[]))
-            return Step(reads, lambda read: rated(analysis, read, self.min_confidence))
-
-        return Step(request, ask)
-
-    def _carried(self, found: Found) -> Carried | None:
+    def _carried(self, file: Path | Content) -> Carried | None:
         """The prompt in the file, if it has one. That a file cannot be read is for whoever opens it to tell."""
         from ..prompts import recover
 
         try:
-            one = recover(found.path)
+            one = recover(file)
         except RecoverError:
             return None
         return Carried(positive=one.positive, negative=one.negative) if one and one.positive else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import CaptionError
 from .on_ray import last_line, load_ray
 from .parquet import Parts, as_table
+from .stores import is_url, load_fs, stored, why
 
 if TYPE_CHECKING:
     import pyarrow.fs
@@ -22,11 +23,14 @@ class ThroughRay(Parts):
     def __init__(self, url: str, families: Sequence[str], *, part_rows: int = PART_ROWS) -> None:
         super().__init__(families, part_rows)
         self._url = url
+        self._place = stored(url) if is_url(url) and not url.startswith("file:") else url
+        """As messages call it: without what is set behind its "?"."""
 
     def look(self) -> None:
         """Read which captions are there. Raises CaptionError."""
+        fs = load_fs()
         import pyarrow
-        from pyarrow import dataset, fs
+        from pyarrow import dataset
 
         try:
             system, path = fs.FileSystem.from_uri(self._url)
@@ -37,7 +41,7 @@ class ThroughRay(Parts):
                     self._there(batch)
         except (pyarrow.ArrowException, OSError, KeyError) as error:
             raise CaptionError(
-                f"The captions at {self._url} cannot be read ({error}); write to another URL."
+                f"The captions at {self._place} cannot be read ({why(error)}); write to another URL."
             ) from error
 
     def open(self) -> None:
@@ -52,7 +56,7 @@ class ThroughRay(Parts):
             ray.data.from_arrow(table).write_parquet(self._url, compression="zstd")
         except (ray.exceptions.RayError, pyarrow.ArrowException, OSError) as error:
             raise CaptionError(
-                f"Ray cannot write to {self._url} ({last_line(error)}); check the URL and its rights."
+                f"Ray cannot write to {self._place} ({last_line(error)}); check the URL and its rights."
             ) from error
 
 

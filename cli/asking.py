@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ from .console import say, status_console
 
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..engine.stream import Step
     from ..prompts.analysis import ImageAnalysis
     from ..prompts.request import Answer, Request
 
 
-def ask(engine: Engine, requests: Iterator[Request[Answer]], total: int) -> list[Answer]:
+def ask(engine: Engine, requests: Iterator[Request[Answer] | Step[Answer]], total: int) -> list[Answer]:
     """The answers in order; on a terminal a progress bar shows how far they are, elsewhere lines tell of a start."""
     if not status_console().is_terminal:
         return engine.ask_many(requests, total=total, report=say)
@@ -32,29 +34,20 @@ def ask(engine: Engine, requests: Iterator[Request[Answer]], total: int) -> list
 
 
 def analysis_requests(
-    images: Sequence[Path], known: Sequence[str] | None = None, **asked: Any
-) -> Iterator[Request[ImageAnalysis]]:
-    """One request per file, opened when its turn comes; `known` has the prompt that drew each.
+    images: Sequence[Path], known: Sequence[str] | None = None, *, min_confidence: float = 0.0, **asked: Any
+) -> Iterator[Request[ImageAnalysis] | Step[ImageAnalysis]]:
+    """One request per file, opened when its turn comes; `known` has the prompt that drew each. With `min_confidence`
+    the model is asked about each tag, too, and those that it is less sure of are left out.
 
     Raises PictureError for a file that is no picture."""
     from ..engine.pictures import open_picture
+    from ..engine.rated import rated_request
     from ..prompts import analysis_request
 
     for path, prompt in zip(images, known or [""] * len(images), strict=True):
-        yield analysis_request(open_picture(path), known=prompt, **asked)
-
-
-def rated_analyses(
-    engine: Engine, images: Sequence[Path], seen: Sequence[ImageAnalysis], threshold: float
-) -> list[ImageAnalysis]:
-    """What was seen in each file, less the tags of which the model is less sure than `threshold`: it is asked about
-    each. Raises EngineError or PictureError."""
-    from ..engine.pictures import open_picture
-    from ..prompts import confidence_request, rated
-
-    requests = (confidence_request(open_picture(path), one) for path, one in zip(images, seen, strict=True))
-    told = ask(engine, requests, len(images))
-    return [rated(one, likely, threshold) for one, likely in zip(seen, told, strict=True)]
+        yield rated_request(
+            analysis_request(open_picture(path), known=prompt, **asked), partial(open_picture, path), min_confidence
+        )
 
 
 def chosen_engine() -> Engine:

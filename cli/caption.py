@@ -49,7 +49,10 @@ INTERRUPTED = 130
 def caption(
     sources: Annotated[
         list[str],
-        typer.Argument(help="Folders (with all below them), patterns in quotes, pictures, or - for a list on stdin."),
+        typer.Argument(
+            help="Folders (with all below them), patterns in quotes, pictures, Parquet files, each here or at a URL "
+            "(s3://bucket/folder); - for a list on stdin."
+        ),
     ],
     family: Annotated[
         list[str] | None, typer.Option(help=f"The model family; several times: a caption for each. [{DEFAULT_FAMILY}]")
@@ -63,6 +66,10 @@ def caption(
     jsonl: Annotated[Path | None, typer.Option(help="A file with a JSON object a line, analyses with it.")] = None,
     csv: Annotated[Path | None, typer.Option(help="A table of comma-separated values.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="A folder of Parquet files (needs pyarrow).")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(help="With the pictures, or their paths, in Parquet files that are read. [the only one]"),
+    ] = None,
     template: Annotated[
         str, typer.Option(help="What is written, of {prompt}, {caption}, {tags} and {name}.")
     ] = "{prompt}",
@@ -125,14 +132,17 @@ def caption(
     task.check()
     places: dict[str, Any] = {"into": into, "suffix": suffix, "jsonl": jsonl, "csv": csv, "parquet": parquet}
     told = sidecars or any((into, jsonl, csv, parquet))
-    outputs = make_outputs(task, sidecars=sidecars, overwrite=overwrite, **places) if told or not table_url else []
+    outputs = []
+    if told or not table_url:
+        named = [source for source in sources if source != STDIN]
+        outputs = make_outputs(task, named, sidecars=sidecars, overwrite=overwrite, **places)
     if table_url:
         outputs.append(table_at(table_url, task.families, ray, overwrite))
     if dry_run:
-        _tell_dry(_pictures(sources, Listed()), outputs, limit)
+        _tell_dry(_pictures(sources, column, Listed()), outputs, limit)
         return
     engine = captioner(ray, workers, endpoint or (), max_in_flight)
-    total = None if STDIN in sources or limit else _count(sources)
+    total = None if STDIN in sources or limit else _count(sources, column)
     last: list[Progress] = []
     with ExitStack() as stack:
         listed = stack.enter_context(closing(Listed()))
@@ -141,7 +151,7 @@ def caption(
         stack.enter_context(redirect_stdout(sys.stderr))  # Ray tells there of workers that die
         try:
             summary = run(
-                _pictures(sources, listed),
+                _pictures(sources, column, listed),
                 task,
                 outputs,
                 engine,
@@ -161,15 +171,15 @@ def caption(
         sys.exit(1)
 
 
-def _pictures(sources: list[str], listed: Listed) -> Iterator[Found]:
+def _pictures(sources: list[str], column: str | None, listed: Listed) -> Iterator[Found]:
     from ..captions.find import find
 
-    return find(*(listed if source == STDIN else source for source in sources))
+    return find(*(listed if source == STDIN else source for source in sources), column=column)
 
 
-def _count(sources: list[str]) -> int:
+def _count(sources: list[str], column: str | None) -> int:
     """How many pictures there are, for the bar."""
-    return sum(1 for _ in _pictures(sources, Listed()))
+    return sum(1 for _ in _pictures(sources, column, Listed()))
 
 
 def _watched(total: int | None, last: list[Progress]) -> AbstractContextManager[Callable[[Progress], None]]:
@@ -220,7 +230,15 @@ def _of(progress: Progress, total: int | None) -> str:
 
 
 def _so_far(last: list[Progress]) -> str:
-    return f"{last[0].done:,} pictures have their captions; they stay." if last else ""
+    if not last:
+        return ""
+    said = f"{last[0].done:,} pictures have their captions; they stay."
+    if last[0].lost:
+        said += (
+            f" {last[0].lost:,} more were answered and could not be written; where answers are kept "
+            "(IMG2PROMPT_CACHE), the model is not asked about them again."
+        )
+    return said
 
 
 def _tell(failure: Failure) -> None:

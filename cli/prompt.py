@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..prompts.options import RenderOptions
-from .asking import analysis_requests, ask, chosen_engine, rated_analyses, who_answered
+from .asking import analysis_requests, ask, chosen_engine, who_answered
 from .console import Format, put, put_json, say
 from .embedded import as_json, carried_by, render_one, tell_of
 from .options import (
@@ -74,7 +74,7 @@ def prompt(
     seen, engine = _seen(
         images,
         [None if found and use else (found.positive if found else "") for found in carried],
-        min_confidence,
+        min_confidence=min_confidence,
         look_at=options.look_at,
         extra=extra,
         seed=seed,
@@ -91,9 +91,7 @@ def prompt(
             put(LINE_END.sub(" ", row.prompt.positive))
 
 
-def _seen(
-    images: list[Path], known: list[str | None], min_confidence: float, **asked: Any
-) -> tuple[list[ImageAnalysis | None], str]:
+def _seen(images: list[Path], known: list[str | None], **asked: Any) -> tuple[list[ImageAnalysis | None], str]:
     """What the model sees in each picture, told what is `known` of it; None, and no picture is asked about. With the
     engine's name, "" where none was needed."""
     about = [(image, told) for image, told in zip(images, known, strict=True) if told is not None]
@@ -101,10 +99,7 @@ def _seen(
         return [None] * len(images), ""
     engine = chosen_engine()
     requests = analysis_requests([image for image, _ in about], [told for _, told in about], **asked)
-    seen = ask(engine, requests, len(about))
-    answers = iter(
-        rated_analyses(engine, [image for image, _ in about], seen, min_confidence) if min_confidence else seen
-    )
+    answers = iter(ask(engine, requests, len(about)))
     say(who_answered(engine))
     return [None if told is None else next(answers) for told in known], engine.status().engine
 

@@ -82,7 +82,7 @@ class Shot:
 
         encoded = encode(picture, pixels)
         file = io.BytesIO()
-        with Image.open(io.BytesIO(encoded.jpeg)) as flat:
+        with Image.open(io.BytesIO(encoded.file)) as flat:
             flat.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
         url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
         return cls(url, encoded.width, encoded.height)

@@ -17,8 +17,10 @@ MIB = 2**20
 class Answers:
     """Requests on their way to the model, and answers on their way back. Use it on one event loop at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, here: bool) -> None:
+        """`here`: all who are asked are on this machine."""
         self._settings = settings
+        self._png_as_it_is = here and settings.png_as_it_is
         file, size = settings.cache_dir / "answers.sqlite3", settings.cache_mib * MIB
         self._cache = AnswerCache(file, size) if settings.cache else None
         self.hits = self.misses = 0
@@ -33,7 +35,9 @@ class Answers:
     ) -> Answer:
         """The kept answer, or what `ask` gets from the model that `identity` stands for. Each picture is sent with
         `max_pixels` at most. Raises EngineError or PictureError."""
-        preparing = asyncio.to_thread(prepare, request, max_pixels, self._settings.temperature)
+        preparing = asyncio.to_thread(
+            prepare, request, max_pixels, self._settings.temperature, png_as_it_is=self._png_as_it_is
+        )
         del request
         chat = await preparing
         if self._cache is None:
@@ -50,10 +54,10 @@ class Answers:
             return found
 
     async def _ask(self, chat: Chat[Answer], ask: Callable[[Chat[Answer]], Awaitable[Answer]]) -> Answer:
-        """From the model. Who waits for it holds JPEGs, not pixels, which are ten times as large."""
+        """From the model. Who waits for it holds files, not pixels, which are ten times as large."""
         self.misses += 1
         for picture in chat.pictures:
-            await asyncio.to_thread(getattr, picture, "jpeg")
+            await asyncio.to_thread(getattr, picture, "file")
         return await ask(chat)
 
     def close(self) -> None:

@@ -50,10 +50,13 @@ class Chat(Generic[Answer]):
     """As it is sent: the seed within bounds, the temperature as in the settings."""
 
 
-def prepare(request: Request[Answer], max_pixels: int, temperature: float | None) -> Chat[Answer]:
+def prepare(
+    request: Request[Answer], max_pixels: int, temperature: float | None, *, png_as_it_is: bool = False
+) -> Chat[Answer]:
     """Scale and copy the request's pictures: CPU work, some ms for each megapixel. Raises PictureError.
 
-    `temperature` is the one in the settings: where there is one, it goes before the request's own.
+    `temperature` is the one in the settings: where there is one, it goes before the request's own. `png_as_it_is`: as
+    `encode`.
     """
     sampling = replace(request.sampling, seed=request.sampling.seed % SEED_BOUND)
     if temperature is not None:
@@ -61,7 +64,7 @@ def prepare(request: Request[Answer], max_pixels: int, temperature: float | None
     return Chat(
         system=load_preset("system").fill(),
         instruction=request.instruction,
-        pictures=tuple(encode(picture, max_pixels) for picture in request.pictures),
+        pictures=tuple(encode(picture, max_pixels, png_as_it_is=png_as_it_is) for picture in request.pictures),
         answer=request.answer,
         sampling=sampling,
     )

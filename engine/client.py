@@ -13,7 +13,7 @@ from typing import Any
 
 from ..prompts.confidence import Probabilities
 from ..prompts.request import Answer, Request
-from .address import normalized, sendable
+from .address import is_here, normalized, sendable
 from .answers import Answers
 from .backend import UNWATCHED, Report, Status, Watch
 from .chat import ASKED_AGAIN, Chat, read_reply, streamed, to_body
@@ -52,7 +52,7 @@ class ChatClient:
         self._settings = settings
         self._key = sendable(api_key)
         self._wanted = settings.model if model is None else model
-        self._answers = Answers(settings)
+        self._answers = Answers(settings, here=is_here(self.base_url))
         self.room = Room()
         self.load = Load() if load is None else load
         self._served: Served | None = None
@@ -170,7 +170,7 @@ class ChatClient:
                 reply = await wire.post(body, wrote, self.pace.refused)
                 self.load.wrote(tokens_of(reply))
             self.pace.answered()
-            if served.is_vllm and self.pace.waiting:
+            if served.is_vllm and self.pace.crowded:
                 await self._look(wire)
             return reply
         except (UnknownModel, Unreachable):

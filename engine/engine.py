@@ -23,7 +23,7 @@ from .gate import Gate
 from .io_thread import STOPPED, IoThread, Result
 from .room import Room
 from .settings import Settings
-from .stream import Given, Step, answers
+from .stream import Given, Step, answers, follow
 
 WAIT_POLL_S = 0.0005, 0.004
 """The shortest and longest pause between two looks for an answer: short when it may come from the disk."""
@@ -44,7 +44,7 @@ class Engine:
 
     def ask_many(
         self,
-        requests: Iterable[Request[Answer]],
+        requests: Iterable[Request[Answer] | Step[Answer]],
         *,
         on_answer: Callable[[int, Answer], None] | None = None,
         report: Report | None = None,
@@ -55,7 +55,7 @@ class Engine:
 
     def submit_many(
         self,
-        requests: Iterable[Request[Answer]],
+        requests: Iterable[Request[Answer] | Step[Answer]],
         *,
         on_answer: Callable[[int, Answer], None] | None = None,
         report: Report | None = None,
@@ -64,8 +64,9 @@ class Engine:
     ) -> Future[list[Answer]]:
         """Begin to answer all requests; the future's `cancel()` stops them at once and closes their connections.
 
-        `requests` is read lazily on a worker thread, each when there is a place for it: no more than the model answers
-        at one time, and some ahead, so that a batch of big pictures is never in memory as a whole.
+        `requests` (of a Step the last answer counts) is read lazily on a worker thread, each when there is a place for
+        it: no more than the model answers at one time, and some ahead, so that a batch of big pictures is never in
+        memory as a whole.
         `on_answer(index, answer)` and `report(line)` are called on the engine's thread as things happen, in any order;
         what they raise ends the batch. `watch(index)` gives what listens to one request. `total` says how many requests
         there will be where `len(requests)` cannot. The first failing request cancels the others and is the future's
@@ -160,7 +161,7 @@ class Engine:
     async def _answer_all(
         self,
         io: IoThread,
-        requests: Iterable[Request[Answer]],
+        requests: Iterable[Request[Answer] | Step[Answer]],
         on_answer: Callable[[int, Answer], None] | None,
         report: Report,
         total: int | None,
@@ -169,8 +170,8 @@ class Engine:
         await self._backend.ready(report)
         answers: dict[int, Answer] = {}
 
-        async def answer_one(index: int, request: Request[Answer]) -> None:
-            answering = self._backend.answer(request, report, watch(index))
+        async def answer_one(index: int, request: Request[Answer] | Step[Answer]) -> None:
+            answering = follow(request, lambda one: self._backend.answer(one, report, watch(index)))
             del request  # its pictures may be large: the backend alone decides how long to keep them
             with _numbered(index, total):
                 answers[index] = await answering
@@ -189,8 +190,8 @@ class Engine:
 
 
 async def _read(
-    requests: Iterable[Request[Answer]], total: int | None, slots: Gate
-) -> AsyncGenerator[tuple[int, Request[Answer]], None]:
+    requests: Iterable[Request[Answer] | Step[Answer]], total: int | None, slots: Gate
+) -> AsyncGenerator[tuple[int, Request[Answer] | Step[Answer]], None]:
     """The requests with their indices, each made on a worker thread when it has a place, which is then its own."""
     iterator = iter(requests)
     index = 0

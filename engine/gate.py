@@ -24,6 +24,11 @@ class Gate:
         """How many wait to be let in."""
         return sum(not turn.done() for turn in self._waiting)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether anybody waits: quick, however many do."""
+        return any(not turn.done() for turn in self._waiting)
+
     async def enter(self) -> None:
         """Wait for a place. Whoever is cancelled has none."""
         if not self._waiting and self.inside < self._places():

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+SIGNATURE = b"\xff\xd8\xff"
+"""Every file begins so: SOI, and the next marker."""
 SOI, EOI, SOS, COM = 0xD8, 0xD9, 0xDA, 0xFE
 JFIF, ADOBE = 0xE0, 0xEE
 APPLICATION = range(0xE0, 0xF0)

@@ -60,7 +60,7 @@ class Pace(Gate):
     def answered(self) -> None:
         """An answer is there."""
         self._answers += 1
-        self._short = self._short or not self.waiting  # what was in flight is all there was
+        self._short = self._short or not self.crowded  # what was in flight is all there was
         if self._answers < max(FEWEST_ANSWERS, 2 * self.limit):
             return
         passed = self._clock() - self._began
@@ -99,7 +99,7 @@ class Pace(Gate):
         allowed = max(1.0, WAITING_SHARE * running)
         if waiting > allowed:
             self._set(self.limit - round(waiting - allowed))
-        elif self.waiting and waiting < allowed / 2 and self.inside >= self.limit:
+        elif self.crowded and waiting < allowed / 2 and self.inside >= self.limit:
             self._set(round(self.limit * GROWTH) + 1)
 
     def _set(self, limit: int) -> None:

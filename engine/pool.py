@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ..prompts.request import Answer, Request
+from .address import is_here
 from .answers import Answers
 from .backend import UNWATCHED, Report, Status, Watch
 from .chat import Chat
@@ -31,6 +32,8 @@ KEYLESS = (
 NOBODY = "None of the endpoints answers; see whether their servers run."
 OUT_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 """How long a server that does not answer is left alone, each time longer."""
+OUTDONE = 3
+"""So many requests in a row that it failed at, and another answered: then it is the server and not the requests."""
 
 
 @dataclass(eq=False)
@@ -41,9 +44,13 @@ class _Member:
     keyless: bool
     known: bool = False
     """Whether it has said what it serves."""
-    failed: int = 0
-    """How often in a row it did not answer."""
+    out: bool = False
+    """Whether it is left alone."""
     out_until: float = 0.0
+    failed: int = 0
+    """How often it was left alone since it last answered a request."""
+    outdone: int = 0
+    """Requests since then that it failed at, and another answered."""
     asking: asyncio.Task[None] | None = None
     has: int = 0
     """Requests that it was given and has not answered; those too whose pictures are still being encoded."""
@@ -55,7 +62,12 @@ class _Member:
 
     @property
     def there(self) -> bool:
-        return self.known and not self.failed
+        return self.known and not self.out
+
+    @property
+    def resting(self) -> bool:
+        """Left alone, and not to be asked yet whether it is there."""
+        return self.out and self.out_until > time.monotonic()
 
     @property
     def crowded(self) -> float:
@@ -79,7 +91,7 @@ class Pool:
         self.room = Room()
         self._load = Load()
         self._settings = settings
-        self._answers = Answers(settings)
+        self._answers = Answers(settings, here=all(is_here(url) for url, _ in servers))
         self._model = ""
         """What they serve, once that is known: one that comes back with another stays out."""
         self._members = [
@@ -88,9 +100,10 @@ class Pool:
         ]
 
     async def ready(self, report: Report) -> None:
-        """Ask all that are not known to be there. Raises EngineError where none is, SettingsError where they serve
-        different models."""
-        asked = [member for member in self._members if not member.there]
+        """Ask all that are not known to be there; where others are, none that is left alone. Raises EngineError where
+        none is, SettingsError where they serve different models."""
+        away = [member for member in self._members if not member.there]
+        asked = away if len(away) == len(self._members) else [member for member in away if not member.resting]
         failures = await asyncio.gather(*(self._ask_whether_there(member) for member in asked))
         failed = [(member, failure) for member, failure in zip(asked, failures, strict=True) if failure is not None]
         if not any(member.there for member in self._members):
@@ -122,12 +135,21 @@ class Pool:
         except EngineError as error:
             self._is_out(member)
             return error
-        member.known, member.failed = True, 0
+        member.known, member.out = True, False
         return None
 
     def _is_out(self, member: _Member) -> None:
-        member.out_until = time.monotonic() + OUT_S[min(member.failed, len(OUT_S) - 1)]
-        member.failed += 1
+        if not member.resting:  # else others of the requests that it had at that time have told
+            member.out, member.out_until = True, time.monotonic() + OUT_S[min(member.failed, len(OUT_S) - 1)]
+            member.failed += 1
+
+    def _was_outdone(self, member: _Member, failed: int) -> None:
+        """Another has answered what it failed at when it had `failed` as often. One that has not answered since it came
+        back goes at once."""
+        if member.there and member.failed == failed:
+            member.outdone += 1
+            if member.failed or member.outdone >= OUTDONE:
+                self._is_out(member)
 
     async def wake(self, report: Report) -> None:
         """Others' servers: they are awake or not as their owners like."""
@@ -141,6 +163,7 @@ class Pool:
     async def _ask(self, chat: Chat[Answer], watch: Watch) -> Answer:
         """From whoever has the most room; from another where that one does not answer. Raises EngineError."""
         failed: dict[_Member, EngineError] = {}
+        outdone: list[tuple[_Member, int]] = []
         while member := self._roomiest(failed):
             member.has += 1
             try:
@@ -150,10 +173,14 @@ class Pool:
                 if not (moved or _passes(error)):
                     raise
                 failed[member] = error
+                if not isinstance(error, Busy):
+                    outdone.append((member, member.failed))
                 if moved and member.there:
                     await self._ask_whether_there(member)  # it may be for this request only
             else:
-                member.failed = 0
+                member.out, member.failed, member.outdone = False, 0, 0
+                for one in outdone:
+                    self._was_outdone(*one)
                 return answer
             finally:
                 member.has -= 1
@@ -164,8 +191,7 @@ class Pool:
     def _roomiest(self, failed: dict[_Member, EngineError]) -> _Member | None:
         """One that is there and has not failed this request. Looks after those whose time out is over."""
         for member in self._members:
-            over = member.failed and member.out_until <= time.monotonic()
-            if over and (member.asking is None or member.asking.done()):
+            if member.out and not member.resting and (member.asking is None or member.asking.done()):
                 member.asking = asyncio.create_task(self._look_again(member))
         there = [member for member in self._members if member.there and member not in failed]
         return min(there, key=lambda member: member.crowded, default=None)
@@ -217,5 +243,5 @@ class Pool:
             if member.asking is not None:
                 member.asking.cancel()
             await member.client.close()
-            member.known, member.failed = False, 0
+            member.known, member.out, member.failed, member.outdone = False, False, 0, 0
         self._answers.close()

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     """Instead of the request's own temperature; 0 = always the likeliest token."""
     max_pixels: int = Field(default=1_048_576, ge=65_536, le=16_777_216)
     """Pictures are scaled down to this many pixels before they are sent (1 token per 1,024 pixels)."""
+    png_as_it_is: bool = True
+    """Send PNG files that fit to a server at 127.0.0.1 or localhost as they are: three times the bytes of a JPEG, for a
+    fifth of the CPU time. false where 127.0.0.1 is the end of a tunnel."""
     max_in_flight: int = Field(default=16, ge=1, le=256)
     """Requests that wait for the model at one time."""
     connect_timeout_s: float = Field(default=5.0, gt=0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
 from concurrent import futures
+from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -31,9 +32,13 @@ WINDOW = 512
 """Answers that are there, wait for one before them or to be taken, and requests on their way, together."""
 JOBS_AT_ONCE = 16
 """Read at one time: a step to another thread costs more than a job."""
+SLOW_S = 0.1
+"""Jobs that are there after so long do not wait for more: whoever lists them may take a minute over each."""
 LOOK_S = 0.2
 """Between two looks for Ctrl-C."""
 END = object()
+
+Job = TypeVar("Job", bound=Callable[[], object])
 
 Given = TypeVar("Given", bound=BaseModel)
 """What a job gives itself, where it needs no engine."""
@@ -49,6 +54,21 @@ class Step(Generic[Given_co]):
     request: Request[Any]
     then: Callable[[Any], Step[Given_co] | Given_co]
     """Called with the answer, on a worker thread."""
+
+
+async def follow(
+    asked: Request[Any] | Step[Given] | Given, ask: Callable[[Request[Any]], Coroutine[Any, Any, Any]]
+) -> Given:
+    """Put one request after the other to `ask`, and give what the last leads to."""
+    while isinstance(asked, Request | Step):
+        request, then = (asked.request, asked.then) if isinstance(asked, Step) else (asked, None)
+        answering = ask(request)
+        del asked, request  # its pictures may be large: whoever answers decides how long to keep them
+        answer = await answering
+        if then is None:
+            return answer
+        asked = await asyncio.to_thread(then, answer)
+    return asked
 
 
 def answers(
@@ -103,15 +123,14 @@ class _Stream(Generic[Answer, Given]):
 
     async def feed(self, jobs: Iterable[Callable[[], Request[Answer] | Step[Given] | Given]]) -> None:
         """Answer them all."""
-        slots, iterator, index = self._io.slots, iter(jobs), 0
+        slots, index = self._io.slots, 0
         try:
-            async with asyncio.TaskGroup() as group:
-                while read := await asyncio.to_thread(lambda: list(islice(iterator, JOBS_AT_ONCE))):
-                    for job in read:
-                        await self.window.acquire()
-                        await slots.enter()
-                        group.create_task(self._give(index, job)).add_done_callback(lambda _: slots.leave())
-                        index += 1
+            async with asyncio.TaskGroup() as group, aclosing(_read(jobs)) as read:
+                async for job in read:
+                    await self.window.acquire()
+                    await slots.enter()
+                    group.create_task(self._give(index, job)).add_done_callback(lambda _: slots.leave())
+                    index += 1
         except BaseExceptionGroup as failures:
             first = failures.exceptions[0]
             raise first from first.__cause__
@@ -166,19 +185,16 @@ class _Stream(Generic[Answer, Given]):
             tries += 1
 
     async def _once(self, job: Callable[[], Request[Answer] | Step[Given] | Given]) -> Answer | Given:
-        asked = await asyncio.to_thread(job)
-        while isinstance(asked, Request | Step):
-            await self._find()
-            request, then = (asked.request, asked.then) if isinstance(asked, Step) else (asked, None)
-            answering = self._backend.answer(request, self._report)
-            del asked, request  # its pictures may be large
-            answer = await answering
-            self._out_since = None
-            self._answered += 1
-            if then is None:
-                return answer
-            asked = await asyncio.to_thread(then, answer)
-        return asked
+        return await follow(await asyncio.to_thread(job), self._ask)
+
+    async def _ask(self, request: Request[Any]) -> Any:
+        await self._find()
+        answering = self._backend.answer(request, self._report)
+        del request  # its pictures may be large
+        answer = await answering
+        self._out_since = None
+        self._answered += 1
+        return answer
 
     def _may_try_again(self, error: EngineError, tries: int) -> bool:
         if not isinstance(error, OUTAGES):
@@ -186,6 +202,33 @@ class _Stream(Generic[Answer, Given]):
         now = time.monotonic()
         self._out_since = self._out_since or now
         return now - self._out_since < self._patience_s
+
+
+async def _read(jobs: Iterable[Job]) -> AsyncGenerator[Job, None]:
+    """The jobs, read on a worker thread, many at one time; none waits long for those after it."""
+    loop, iterator, there = asyncio.get_running_loop(), iter(jobs), deque[Job]()
+
+    def read() -> bool:
+        """Whether there may be more."""
+        for _ in range(JOBS_AT_ONCE):
+            if (job := next(iterator, None)) is None:
+                return False
+            there.append(job)
+        return True
+
+    reading = loop.run_in_executor(None, read)
+    try:
+        while True:
+            await asyncio.wait([reading], timeout=SLOW_S)
+            is_read = reading.done()
+            while there:
+                yield there.popleft()
+            if is_read:
+                if not reading.result():
+                    return
+                reading = loop.run_in_executor(None, read)
+    finally:
+        reading.cancel()
 
 
 def _blamed(error: EngineError) -> Refused:

@@ -1,23 +1,19 @@
-"""The figures of a whole evaluation: each side's means, and how far the others are from the first, with intervals.
-
-`as_json` is stable: keys are added, never renamed.
-"""
+"""The figures of a whole evaluation: each side's means, and how far the others are from the first, with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from .metrics import RESAMPLES, SHARE_WITHIN, Difference, mean, paired_difference
+from .metrics import Difference, mean, paired_difference
 from .references import Reference
 from .run import Run
-from .scores import HEADLINES, MEASURES, Measure, Outcome
+from .scores import HEADLINES, MEASURES, Measure
 
 Verdict = Literal["better", "worse", "more", "less", "unclear", "same"]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_SIDES = len(LETTERS)
-DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +24,8 @@ class Comparison:
     runs: Sequence[Run]
     seed: int = 0
     """Of the bootstrap."""
+    remarks: Sequence[str] = field(default_factory=tuple)
+    """What else is to be known of the pictures, a line each."""
 
     def values(self, side: int, name: str) -> dict[int, float]:
         """A measure's values on one side, by the pictures' indices; only those that it could be taken of."""
@@ -38,18 +36,44 @@ class Comparison:
         values = self.values(side, name)
         return mean(list(values.values())) if values else None
 
+    def means(self, side: int, name: str) -> tuple[float | None, float | None]:
+        """The first side's and that one's, of the pictures that both have, as `difference` has them: who fails at hard
+        pictures would look good beside who does not. Where there are none, each side's own."""
+        first, other = self.values(0, name), self.values(side, name)
+        both = first.keys() & other.keys()
+        if not both:
+            return self.mean(0, name), self.mean(side, name)
+        return mean([first[index] for index in both]), mean([other[index] for index in both])
+
     def measures(self) -> list[Measure]:
         """Those that were taken of any picture, on any side."""
         return [one for one in MEASURES if any(self.values(side, one.name) for side in range(len(self.runs)))]
 
     def difference(self, side: int, measure: Measure) -> Difference | None:
         """That side's minus the first's, of the pictures that both were measured on; None for fewer than two, and for
-        what does not differ picture by picture."""
+        what does not differ picture by picture. A picture that is there more than once is drawn as one."""
         if not measure.by_picture:
             return None
         first, other = self.values(0, measure.name), self.values(side, measure.name)
         both = sorted(first.keys() & other.keys())
-        return paired_difference([first[index] for index in both], [other[index] for index in both], self.seed)
+        pictures = [self.references[index].digest or index for index in both]
+        return paired_difference(
+            [first[index] for index in both], [other[index] for index in both], self.seed, pictures
+        )
+
+    def one_sided(self, side: int) -> tuple[list[int], list[int]]:
+        """The pictures that the first side alone got an answer for, and those that the other alone did."""
+        got = [{index for index, one in enumerate(self.runs[one].outcomes) if one.written} for one in (0, side)]
+        return sorted(got[0] - got[1]), sorted(got[1] - got[0])
+
+    def means_with_zeros(self, side: int, name: str) -> tuple[float, float] | None:
+        """As `means`, but that a picture which one side failed at counts with 0 on it. None where nothing is left."""
+        first, other = self.values(0, name), self.values(side, name)
+        only_first, only_other = self.one_sided(side)
+        every = (first.keys() & other.keys()) | (first.keys() & set(only_first)) | (other.keys() & set(only_other))
+        if not every:
+            return None
+        return mean([first.get(index, 0) for index in every]), mean([other.get(index, 0) for index in every])
 
     def headline(self) -> Measure | None:
         """The measure that pictures are sorted by; None where no reference could be compared with anything."""
@@ -76,71 +100,3 @@ def verdict(measure: Measure, difference: Difference) -> Verdict:
     if measure.better == "neither":
         return "more" if difference.mean > 0 else "less"
     return "better" if (difference.mean > 0) == (measure.better == "higher") else "worse"
-
-
-def as_json(made: Comparison, source: str) -> dict[str, Any]:
-    """Everything that was measured, as one document. `source`: the references' file."""
-    return {
-        "references": source,
-        "pictures": len(made.references),
-        "bootstrap": {"resamples": RESAMPLES, "share_within": SHARE_WITHIN, "seed": made.seed, "paired_by": "picture"},
-        "sides": [_side(made, side) for side in range(len(made.runs))],
-        "differences": [_differences(made, side) for side in range(1, len(made.runs))],
-        "results": [
-            {"image": reference.name, "sides": [_outcome(run.outcomes[index]) for run in made.runs]}
-            for index, reference in enumerate(made.references)
-        ],
-    }
-
-
-def _side(made: Comparison, side: int) -> dict[str, Any]:
-    run = made.runs[side]
-    settings = run.contender.settings
-    return {
-        "label": run.contender.label,
-        "engine": run.engine,
-        "model": run.model,
-        "asked": asdict(run.contender.asking),
-        "temperature": settings.temperature,
-        "max_pixels": settings.max_pixels,
-        "wall_s": round(run.wall_s, 3),
-        "pictures_per_s": round(len(run.outcomes) / run.wall_s, 3) if run.wall_s else None,
-        "not_asked": sum(1 for outcome in run.outcomes if outcome.written and not outcome.asked),
-        "failures": run.failures,
-        "measures": {
-            one.name: {"mean": _rounded(made.mean(side, one.name)), "pictures": len(made.values(side, one.name))}
-            for one in made.measures()
-        },
-    }
-
-
-def _differences(made: Comparison, side: int) -> dict[str, Any]:
-    """Of one side to the first."""
-    found: dict[str, Any] = {}
-    for measure in made.measures():
-        if difference := made.difference(side, measure):
-            numbers = {name: _rounded(value) for name, value in difference._asdict().items() if name != "pictures"}
-            found[measure.name] = numbers | {
-                "pictures": difference.pictures,
-                "verdict": verdict(measure, difference),
-            }
-    return {"label": made.runs[side].contender.label, "minus": made.runs[0].contender.label, "measures": found}
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    written = outcome.written
-    return {
-        "prompt": written.prompt if written else "",
-        "caption": written.caption if written else "",
-        "tags": sorted(outcome.tags) if outcome.tags is not None else None,
-        "tokens": written.tokens if written else 0,
-        "token_budget": written.budget if written else 0,
-        "failure": outcome.failure,
-        "message": outcome.message,
-        "asked": outcome.asked,
-        "scores": {name: _rounded(value) for name, value in outcome.scores.items()},
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS)

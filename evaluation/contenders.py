@@ -29,6 +29,8 @@ OWN = "own settings"
 SETTINGS_KEYS = ("endpoint", "engine", "model", "precision", "temperature", "max_pixels", "max_in_flight")
 """Keys that change the engine's settings; the others are the fields of `Asking`."""
 OF_A_MODEL = frozenset({"model", "precision", "temperature", "max_pixels"})
+SAVED_KEYS = ("saved", "side")
+"""Keys of a side that was measured before: `saved.py`."""
 NAMED_ALSO = {"look-at": "look_at", "unknown-tags": "unknown_tags", "token-budget": "token_budget"}
 
 
@@ -73,12 +75,34 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """What a result tells of how a side was asked: nothing that is secret."""
+
+    label: str
+    asking: Asking
+    temperature: float | None = None
+    max_pixels: int = 0
+    precision: str = "auto"
+    max_in_flight: int = 0
+
+    @property
+    def family(self) -> Family:
+        """Raises PromptError where this machine has no such family."""
+        return load_family(self.asking.family)
+
+
+@dataclass(frozen=True, slots=True)
 class Contender:
-    """One side of a comparison."""
+    """One side of a comparison that is asked."""
 
     label: str
     settings: Settings
     asking: Asking
+
+    @property
+    def side(self) -> Side:
+        told = {name: getattr(self.settings, name) for name in ("temperature", "max_pixels", "precision")}
+        return Side(self.label, self.asking, **told, max_in_flight=self.settings.max_in_flight)
 
     @property
     def family(self) -> Family:
@@ -86,7 +110,11 @@ class Contender:
 
     def but(self, text: str) -> Contender:
         """This one but for `KEY=VALUE KEY=VALUE …`, quoted as in a shell. Raises BadComparison or PromptError."""
-        wanted = _pairs(text)
+        wanted = pairs(text)
+        if alien := wanted.keys() & set(SAVED_KEYS):
+            raise BadComparison(
+                f"{sorted(alien)[0]} is of a saved result, which nothing else changes; leave out the rest."
+            )
         asked = {key: value for key, value in wanted.items() if key not in SETTINGS_KEYS}
         engine = {key: value for key, value in wanted.items() if key in SETTINGS_KEYS}
         other = Contender(text.strip(), _settings(self.settings, engine), _asking(self.asking, asked))
@@ -102,12 +130,14 @@ class Contender:
         return other
 
 
-def _pairs(text: str) -> dict[str, str]:
+def pairs(text: str) -> dict[str, str]:
+    """`KEY=VALUE KEY=VALUE …`, quoted as in a shell, but that a backslash stands for itself, as in Windows' paths.
+    Raises BadComparison."""
     try:
-        words = shlex.split(text)
+        words = _words(text)
     except ValueError as error:
         raise BadComparison(f"That is not KEY=VALUE ({error}); close the quotation mark.") from error
-    known = (*SETTINGS_KEYS, *(field.name for field in fields(Asking)))
+    known = (*SETTINGS_KEYS, *(field.name for field in fields(Asking)), *SAVED_KEYS)
     found: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -122,6 +152,13 @@ def _pairs(text: str) -> dict[str, str]:
     if not found:
         raise BadComparison(f"There is nothing to compare with; write KEY=VALUE. Keys are {', '.join(known)}.")
     return found
+
+
+def _words(text: str) -> list[str]:
+    reader = shlex.shlex(text, posix=True)
+    reader.whitespace_split = True
+    reader.commenters = reader.escape = ""
+    return list(reader)
 
 
 def _settings(settings: Settings, wanted: dict[str, str]) -> Settings:
@@ -140,11 +177,13 @@ def _settings(settings: Settings, wanted: dict[str, str]) -> Settings:
 def _for_endpoint(endpoint: str, settings: Settings) -> dict[str, Any]:
     """What else changes where this endpoint, and no other, is to be asked."""
     try:
+        if {"?", "#"} & set(endpoint):  # nobody is sent what follows, and results would repeat it
+            raise SettingsError("A base URL has no query.")
         url = normalized(endpoint)
     except SettingsError:  # without repeating it: it may hold a password
         raise BadComparison(
-            "The endpoint to compare with must be a base URL such as http://127.0.0.1:8000/v1, without a user name or "
-            "password; correct it."
+            "The endpoint to compare with must be a base URL such as http://127.0.0.1:8000/v1, without a user name, "
+            "password or query; correct it."
         ) from None
     own = {normalized(one) for one in (settings.endpoint, *settings.endpoints) if one}
     stranger = {} if url in own else {"model": "", "api_key": SecretStr("")}

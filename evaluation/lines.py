@@ -28,10 +28,9 @@ def rows(made: Comparison, side: int) -> list[Cells]:
 
 
 def _cells(made: Comparison, side: int, measure: Measure) -> Cells:
-    first = number(made.mean(0, measure.name), measure)
     if not side:
-        return Cells(measure.title, first, "", "", "")
-    other = number(made.mean(side, measure.name), measure)
+        return Cells(measure.title, number(made.mean(0, measure.name), measure), "", "", "")
+    first, other = (number(value, measure) for value in made.means(side, measure.name))
     difference = made.difference(side, measure)
     if difference is None:
         return Cells(measure.title, first, other, NOTHING, "")
@@ -47,11 +46,11 @@ def number(value: float | None, measure: Measure) -> str:
 def side_line(made: Comparison, side: int) -> str:
     """Which side a letter stands for, who answered, and how long all of it took."""
     run = made.runs[side]
-    asking = run.contender.asking
+    asking = run.side.asking
     what = f"text preset {asking.preset}" if asking.preset else f"prompts for {asking.family}"
-    rate = f", {len(run.outcomes) / run.wall_s:.2f} pictures/s" if run.wall_s else ""
+    rate = f", {run.pictures_per_s:.2f} pictures/s" if run.pictures_per_s else ""
     model = f"{run.model} ({run.engine})" if run.model else f"the {run.engine} engine"
-    return f"{LETTERS[side]} = {run.contender.label}: {model}, {what}; {run.wall_s:.1f} s{rate}"
+    return plain(f"{LETTERS[side]} = {run.side.label}: {model}, {what}; {run.wall_s:.1f} s{rate}")
 
 
 def notes(made: Comparison) -> list[str]:
@@ -61,18 +60,49 @@ def notes(made: Comparison) -> list[str]:
         for side, run in enumerate(made.runs)
         for kind, count in run.failures.items()
     ]
-    prose = {run.contender.family.title for run in made.runs if run.contender.family.form != "tags"}
+    families = [run.side.family for run in made.runs]
+    prose = {family.title for family in families if family.form != "tags"}
     if any(reference.tags for reference in made.references):
         found += [NOT_COMPARED.format(family=family) for family in sorted(prose)]
     for side, run in enumerate(made.runs):
         kept = sum(1 for outcome in run.outcomes if outcome.written and not outcome.asked)
         if kept and run.engine != "sketch":
             found.append(f"{LETTERS[side]}: {kept} answers were kept on disk and have no seconds.")
+    for side in range(1, len(made.runs)):
+        found += _one_sided(made, side)
+    if repeated := _repeated(made):
+        found.append(f"Lines that name a picture which stands before: {repeated}; intervals count it as one picture.")
+    found += made.remarks
     if len(made.runs) > 1:
         found.append(
             "Differences are means over the same pictures, with 95 % bootstrap intervals; unclear: 0 is within."
         )
-    return found
+    return [plain(line) for line in found]
+
+
+def _one_sided(made: Comparison, side: int) -> list[str]:
+    """What an answer that one side alone has does to a comparison."""
+    first, other = (len(pictures) for pictures in made.one_sided(side))
+    if not first and not other:
+        return []
+    letter, headline = LETTERS[side], made.headline()
+    line = f"Answered by A alone: {first}, by {letter} alone: {other}; no row of both but answered counts these."
+    zeros = made.means_with_zeros(side, headline.name) if headline else None
+    if headline and zeros:
+        line += (
+            f" If a failure counted as 0, {headline.title} were {zeros[0]:.3f} for A and {zeros[1]:.3f} for {letter}."
+        )
+    return [line]
+
+
+def _repeated(made: Comparison) -> int:
+    digests = [reference.digest for reference in made.references if reference.digest]
+    return len(digests) - len(set(digests))
+
+
+def plain(text: str) -> str:
+    """Text on one line that a terminal does not act on, and that can be written: what nobody sees becomes a space."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _message(outcomes: tuple, kind: str) -> str:

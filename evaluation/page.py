@@ -41,7 +41,7 @@ def as_html(made: Comparison, source: str) -> str:
         title=_safe(f"Evaluation of {source}"),
         pictures=f"{len(made.references)} pictures",
         sides="".join(f"<li>{_safe(side_line(made, side))}</li>" for side in range(len(made.runs))),
-        table=_table(made),
+        tables="\n".join(_table(made, side) for side in (range(1, len(made.runs)) if len(made.runs) > 1 else (0,))),
         notes="".join(f"<li>{_safe(note)}</li>" for note in notes(made)),
         sections="\n".join(_section(title, map(drawn.card, chosen)) for title, chosen in _chosen(made)),
     )
@@ -66,20 +66,20 @@ def _chosen(made: Comparison) -> list[tuple[str, list[int]]]:
     return [(title, chosen) for title, chosen in found if chosen]
 
 
-def _table(made: Comparison) -> str:
-    """All sides beside each other, each but the first with its difference to the first."""
-    heads = ["<th>A</th>"]
-    for letter in LETTERS[1 : len(made.runs)]:
-        heads.append(f"<th>{letter}</th><th>{letter} - A [95 %]</th>")
-    columns = [rows(made, side) for side in range(len(made.runs))]
+def _table(made: Comparison, side: int) -> str:
+    """The first side beside another, or, with `side` 0, alone."""
+    letter = LETTERS[side]
+    heads = ["measure", "A", *([letter, f"{letter} - A [95 %]"] if side else [])]
     lines = []
-    for place, row in enumerate(columns[0]):
+    for row in rows(made, side):
         cells = [f'<th scope="row">{_safe(row.title)}</th><td>{_safe(row.first)}</td>']
-        for other in (column[place] for column in columns[1:]):
-            word = f' <b class="{other.verdict}">{_safe(other.verdict)}</b>' if other.verdict else ""
-            cells.append(f"<td>{_safe(other.other)}</td><td>{_safe(other.difference)}{word}</td>")
+        if side:
+            word = f' <b class="{row.verdict}">{_safe(row.verdict)}</b>' if row.verdict else ""
+            cells.append(f"<td>{_safe(row.other)}</td><td>{_safe(row.difference)}{word}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<thead><tr><th>measure</th>{''.join(heads)}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    head = "".join(f"<th>{_safe(text)}</th>" for text in heads)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _section(title: str, cards: Iterable[str]) -> str:
@@ -91,7 +91,7 @@ class _Cards:
 
     def __init__(self, made: Comparison) -> None:
         self._made = made
-        self._tag_sets = TagSets([run.contender.family for run in made.runs])
+        self._tag_sets = TagSets([run.side.family for run in made.runs])
 
     def card(self, index: int) -> str:
         """One picture."""
@@ -152,7 +152,7 @@ def _picture(reference: Reference) -> str:
     except PictureError as error:
         return f'<p class="failed">{_safe(str(error))}</p>'
     file = io.BytesIO()
-    with Image.open(io.BytesIO(encoded.jpeg)) as flat:
+    with Image.open(io.BytesIO(encoded.file)) as flat:
         flat.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
     data = base64.b64encode(file.getvalue()).decode("ascii")
     size = f'width="{encoded.width}" height="{encoded.height}"'

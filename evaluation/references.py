@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -35,6 +36,8 @@ class Reference:
     """As written, each may still be several, separated by commas."""
     prompt: str = ""
     caption: str = ""
+    digest: str = field(default="", compare=False)
+    """SHA-256 of the file, in hex, by which a picture is known again; "" where it cannot be read."""
 
 
 def read_references(path: Path, text_is: TextIs = "caption", limit: int = 0) -> list[Reference]:
@@ -86,9 +89,17 @@ def _reference(line: str, place: str, folder: Path, text_is: TextIs) -> Referenc
     image = folder / name
     if not _is_file(image):
         raise EvaluationError(f"{place}: there is no file {image}; paths are relative to {folder}.")
-    reference = Reference(name, image, tags, **told)
+    reference = Reference(name, image, tags, **told, digest=_digest(image))
     _check_brackets(reference, place)
     return reference
+
+
+def _digest(image: Path) -> str:
+    try:
+        with image.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # whoever is asked about it tells why
+        return ""
 
 
 def _text(document: dict[str, object], key: str, place: str) -> str:

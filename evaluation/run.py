@@ -11,12 +11,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from ..engine.backend import Report, Watch
+from ..engine.errors import EngineError
 from ..engine.shared import choose_backend
 from ..prompts.errors import Img2PromptError
-from .contenders import Contender
+from .contenders import Contender, Side
 from .errors import EvaluationError
 from .references import Reference
-from .scores import Outcome, Written, scores_of, written_tags
+from .scores import Outcome, Written, lost, measured
 from .tag_sets import TagSets
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Progress = Callable[[], None]
 class Run:
     """What one side did, picture by picture in the references' order."""
 
-    contender: Contender
+    side: Side
     engine: str
     model: str
     detail: str
@@ -44,6 +45,12 @@ class Run:
     outcomes: tuple[Outcome, ...]
     wall_s: float
     """From the first picture to the last, without the engine's start."""
+    pictures: int
+    """So many the time was for; a saved run may have had others, too."""
+
+    @property
+    def pictures_per_s(self) -> float | None:
+        return self.pictures / self.wall_s if self.wall_s else None
 
     @property
     def failures(self) -> dict[str, int]:
@@ -79,11 +86,20 @@ def run(
         outcomes = _all(engine, contender, references, tag_sets, progress)
         wall_s = time.perf_counter() - began
         status = engine.status()
-        if more_follow and engine.gpu_bytes:
-            engine.sleep()
+        detail = status.detail + (_given_back(engine) if more_follow else "")
     finally:
         engine.close()
-    return Run(contender, status.engine, status.model, status.detail, tuple(outcomes), wall_s)
+    return Run(contender.side, status.engine, status.model, detail, tuple(outcomes), wall_s, len(outcomes))
+
+
+def _given_back(engine: Engine) -> str:
+    """Have the GPU given back to whoever is next; what went wrong with it, which costs no measurement."""
+    try:
+        if engine.gpu_bytes:
+            engine.sleep()
+    except EngineError as error:
+        return f" It did not give the GPU back: {error}"
+    return ""
 
 
 def reach(contender: Contender) -> None:
@@ -131,17 +147,13 @@ class _Asked(Watch):
     def outcome(self, contender: Contender, reference: Reference, tag_sets: TagSets) -> Outcome:
         """What became of it. Raises what is none of our errors."""
         seconds = self.ended_s - self.began_s if self.times else None
-        again = {"asked_again": float(self.times > 1)} if self.times else {}
+        in_tags = contender.family.form == "tags"
         try:
             (answer,) = self.future.result()
             written = _written(answer, contender)
+            return measured(reference, written, tag_sets, in_tags=in_tags, asked=self.times, seconds=seconds)
         except Img2PromptError as error:
-            return Outcome(None, type(error).__name__, str(error), self.times, scores=again | {"answered": 0.0})
-        in_tags = contender.family.form == "tags"
-        scores = scores_of(reference, written, tag_sets, in_tags=in_tags) | again | {"answered": 1.0}
-        scores |= {} if seconds is None else {"seconds": seconds}
-        tags = written_tags(written, tag_sets, in_tags=in_tags)
-        return Outcome(written, asked=self.times, seconds=seconds, tags=tags, scores=scores)
+            return lost(type(error).__name__, str(error), self.times)
 
 
 def _answered(engine: Engine, contender: Contender, references: Sequence[Reference]) -> Iterator[tuple[int, _Asked]]:

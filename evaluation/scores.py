@@ -73,6 +73,26 @@ class Outcome:
     """By the measures' names; what could not be measured is not there."""
 
 
+def measured(
+    reference: Reference, written: Written, tag_sets: TagSets, *, in_tags: bool, asked: int, seconds: float | None
+) -> Outcome:
+    """What an answer comes to: its texts compared with the reference. Raises PromptError for brackets that nest too
+    deep."""
+    scores = scores_of(reference, written, tag_sets, in_tags=in_tags) | _again(asked) | {"answered": 1.0}
+    scores |= {} if seconds is None else {"seconds": seconds}
+    tags = written_tags(written, tag_sets, in_tags=in_tags)
+    return Outcome(written, asked=asked, seconds=seconds, tags=tags, scores=scores)
+
+
+def lost(kind: str, message: str, asked: int) -> Outcome:
+    """What no answer, or one that cannot be used, comes to."""
+    return Outcome(None, kind, message, asked, scores=_again(asked) | {"answered": 0.0})
+
+
+def _again(asked: int) -> dict[str, float]:
+    return {"asked_again": float(asked > 1)} if asked else {}
+
+
 def written_tags(written: Written, tag_sets: TagSets, *, in_tags: bool) -> frozenset[str] | None:
     """The tags of a prompt that is written `in_tags`; None for any other."""
     return tag_sets.tags(written.prompt) if in_tags and written.prompt else None

@@ -7,6 +7,7 @@ general tags that it implies; quality words, ratings and a family's own words do
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from ..prompts.faces import is_face
@@ -73,4 +74,5 @@ def _plain(part: str) -> str:
     part = part.strip().lower()
     if is_face(part):
         return part
+    part = unicodedata.normalize("NFKC", part)  # wide letters, as Chinese and Japanese keyboards write them
     return " ".join(clean(part.replace("_", " ")).translate(_BRACKETS).split()).strip(_EDGES)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Generic
 
 from ..prompts.request import Answer
 from .comfy import Progress, WorkStopped, wait
-from .images import check_batches, to_pictures
+from .images import Pictures, check_batches
 from .live import LiveText
 from .shown import Answered, answered_by
 from .vram import using
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
     from ..engine import Engine
     from ..engine.choice import EngineChoice
+    from ..engine.stream import Step
     from ..prompts.request import Request
 
 
@@ -63,7 +63,7 @@ class Answers(Generic[Answer]):
 async def ask_each(
     chosen: ChosenEngine,
     batches: Sequence[torch.Tensor],
-    requests: Callable[[int, Iterator[Image.Image]], Iterable[Request[Answer]]],
+    requests: Callable[[int, Pictures], Iterable[Request[Answer] | Step[Answer]]],
     progress: Progress,
 ) -> list[Answers[Answer]]:
     """Answer a request about each picture of a list of batches, however many: one stream, in which a picture is made
@@ -74,7 +74,7 @@ async def ask_each(
     """
     counts, engine = check_batches(batches), chosen.open()
     most = engine.settings.max_pixels
-    streams = [requests(item, to_pictures(batch, most)) for item, batch in enumerate(batches)]
+    streams = [requests(item, Pictures(batch, most)) for item, batch in enumerate(batches)]
     found = await ask_all(engine, chosen.release, chain.from_iterable(streams), progress)
     ends = list(accumulate(counts))
     return [
@@ -84,7 +84,7 @@ async def ask_each(
 
 
 async def ask_all(
-    engine: Engine, release: str, requests: Iterable[Request[Answer]], progress: Progress
+    engine: Engine, release: str, requests: Iterable[Request[Answer] | Step[Answer]], progress: Progress
 ) -> Answers[Answer]:
     """Answer all requests, with the GPU shared as `release` says, while the browser is told what the model writes.
     Raises EngineError, PictureError, or ComfyUI's InterruptProcessingException."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import inputs
 from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_each
 from .comfy import Progress, in_thread, io, schema
-from .images import check_batches
+from .images import Pictures, check_batches
 from .shown import Shown, shown_prompts, the_first
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
+    from ..engine.stream import Step
     from ..prompts import ImageAnalysis, Prompt, RenderOptions, Request
 
 
@@ -110,7 +111,6 @@ class ImageToPrompt(io.ComfyNode):
         pictures = [wish.image for wish in wishes]
         progress = Progress(sum(check_batches(pictures)), cls.hidden.unique_id)
         found = await ask_each(chosen, pictures, lambda item, shown: wishes[item].requests(shown), progress)
-        found = await _rated(wishes, found, chosen, cls.hidden.unique_id)
         return await in_thread(lambda: _output(wishes, found), progress)
 
 
@@ -153,14 +153,15 @@ class _Wish:
         check_threshold(self.min_confidence)
         self.options.check(self.family)
 
-    def requests(self, pictures: Iterator[Image.Image]) -> Iterator[Request[ImageAnalysis]]:
+    def requests(self, pictures: Pictures) -> Iterator[Request[ImageAnalysis] | Step[ImageAnalysis]]:
         """What the model is asked about each."""
+        from ..engine.rated import rated_request
         from ..prompts import analysis_request, load_family
 
         look_at = self.options.look_at
         closed = self.closed_vocabulary and load_family(self.family).vocabulary == "danbooru"
-        for picture in pictures:
-            yield analysis_request(
+        for index, picture in enumerate(pictures):
+            request = analysis_request(
                 picture,
                 look_at=look_at,
                 extra=self.extra_instruction,
@@ -168,35 +169,13 @@ class _Wish:
                 closed_vocabulary=closed,
                 known=self.known_prompt,
             )
+            yield rated_request(request, partial(pictures.picture, index), self.min_confidence)
 
     def rendered(self, found: Answers[ImageAnalysis]) -> list[Prompt]:
         """The prompt of each. Raises PromptError, which names the picture."""
         from ..prompts import render_all
 
         return render_all(found.answers, found.names, self.family, self.options, known=self.known_prompt)
-
-
-async def _rated(
-    wishes: Sequence[_Wish], found: Sequence[Answers[ImageAnalysis]], chosen: ChosenEngine, node_id: str | None
-) -> Sequence[Answers[ImageAnalysis]]:
-    """What was found, less the tags that the model is not sure of; it is asked where that is wished for."""
-    from ..prompts import Probabilities, confidence_request, rated
-
-    items = [item for item, wish in enumerate(wishes) if wish.min_confidence]
-    if not items:
-        return found
-
-    def requests(number: int, pictures: Iterator[Image.Image]) -> Iterator[Request[Probabilities]]:
-        return map(confidence_request, pictures, found[items[number]].answers)
-
-    batches = [wishes[item].image for item in items]
-    told = await ask_each(chosen, batches, requests, Progress(sum(check_batches(batches)), node_id))
-    checked = list(found)
-    for item, likely in zip(items, told, strict=True):
-        threshold = wishes[item].min_confidence
-        pairs = zip(found[item].answers, likely.answers, strict=True)
-        checked[item] = replace(found[item], answers=[rated(*pair, threshold) for pair in pairs])
-    return checked
 
 
 def _note(known_prompt: str, look_at: str) -> list[str]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from . import inputs
 from .asking import OF_THE_SETTINGS, Answers, ChosenEngine, ask_each
 from .comfy import Progress, io, schema
-from .images import check_batches
+from .images import Pictures, check_batches
 from .shown import shown_texts, the_first
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
     from ..prompts import ImageText, Request
 
@@ -92,7 +91,7 @@ class _Wish:
     extra_instruction: str
     seed: int
 
-    def requests(self, pictures: Iterator[Image.Image]) -> Iterator[Request[ImageText]]:
+    def requests(self, pictures: Pictures) -> Iterator[Request[ImageText]]:
         """What the model is asked about each. Raises PresetError or PromptError, at once."""
         from ..prompts import text_requests
 

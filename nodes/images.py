@@ -54,21 +54,31 @@ def check_batches(batches: Sequence[torch.Tensor]) -> list[int]:
     return found
 
 
-def to_pictures(images: torch.Tensor, max_pixels: int) -> Iterator[Image.Image]:
-    """The pictures of an IMAGE batch, shape [B, H, W, C], one at a time, so that a batch is never copied whole.
+class Pictures:
+    """The pictures of an IMAGE batch, shape [B, H, W, C], each made when it is asked for; a batch is not copied whole.
 
-    Values are 0–1 floats; C is 1 (grey), 3 (RGB) or 4 (RGBA). `max_pixels` is what the engine will send of each.
-    Raises PictureError when a picture cannot be one.
+    Values are 0–1 floats; C is 1 (grey), 3 (RGB) or 4 (RGBA).
     """
-    check_batch(images)
-    for image in images:
-        yield to_picture(image, max_pixels)
+
+    def __init__(self, images: torch.Tensor, max_pixels: int) -> None:
+        """`max_pixels` is what the engine will send of each. Raises PictureError for what is no batch."""
+        check_batch(images)
+        self._images = images
+        self._max_pixels = max_pixels
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        """One after another. Raises PictureError when a picture cannot be one."""
+        return (self.picture(index) for index in range(self._images.shape[0]))
+
+    def picture(self, index: int) -> Image.Image:
+        """One of them, from 0. Raises PictureError when it cannot be one."""
+        return to_picture(self._images[index], self._max_pixels)
 
 
 def one_after_another(batches: Sequence[torch.Tensor], max_pixels: int) -> list[Image.Image]:
     """The pictures of several IMAGE batches in their order, all in memory at one time; sizes may differ.
 
-    Parameters as in `to_pictures`. Raises PictureError, which names the picture where there are several.
+    Parameters as in `Pictures`. Raises PictureError, which names the picture where there are several.
     """
     total = sum(map(check_batch, batches))
     pictures: list[Image.Image] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-DATA_URL = "data:image/jpeg;base64,"
+DATA_URLS = ("data:image/jpeg;base64,", "data:image/png;base64,")
 COLORS = {
     "black": (0, 0, 0),
     "white": (255, 255, 255),
@@ -27,6 +27,8 @@ COLORS = {
     "pink": (255, 180, 200),
     "navy": (0, 0, 128),
 }
+PLAIN = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "adobe", "adobe_transform", "progressive", "progression"}
+"""What Pillow tells of a file's form; anything else is what a user may not want to send."""
 SMALL = (64, 64)
 """JPEGs are decoded at about this size: enough for a colour in the middle and at the edge."""
 
@@ -39,6 +41,8 @@ class Sight:
     border: str
     width: int
     height: int
+    form: str = "JPEG"
+    """Of its file, as Pillow calls it."""
 
     @property
     def words(self) -> list[str]:
@@ -64,16 +68,16 @@ def draw(center: str = "red", border: str = "white", size: tuple[int, int] = (64
 def look_at(part: Any) -> Sight:
     """What is in one picture part of a message, whose URL is replaced by the sight. Raises ValueError."""
     match part:
-        case {"type": "image_url", "image_url": {"url": str() as url}} if url.startswith(DATA_URL):
+        case {"type": "image_url", "image_url": {"url": str() as url}} if url.startswith(DATA_URLS):
             pass
         case _:
-            raise ValueError("a part before the text is not a JPEG as a data URL")
+            raise ValueError("a part before the text is not a JPEG or PNG as a data URL")
     try:
         # strict_mode checks as base64.b64decode(validate=True) does, ten times as fast
-        jpeg = binascii.a2b_base64(url[len(DATA_URL) :], strict_mode=True)
-        digest = hashlib.sha256(jpeg).digest()
+        file = binascii.a2b_base64(url.partition(",")[2], strict_mode=True)
+        digest = hashlib.sha256(file).digest()
         if digest not in _seen:
-            _seen[digest] = _see(jpeg)
+            _seen[digest] = _see(file)
     except (OSError, binascii.Error) as error:
         raise ValueError(f"a picture that cannot be read: {error}") from error
     part["image_url"]["url"] = str(_seen[digest])
@@ -84,13 +88,15 @@ _seen: dict[bytes, Sight] = {}
 """Pictures that were looked at before, by their digest: decoding is most of the server's work in a benchmark."""
 
 
-def _see(jpeg: bytes) -> Sight:
-    picture = Image.open(io.BytesIO(jpeg))
+def _see(file: bytes) -> Sight:
+    picture = Image.open(io.BytesIO(file))
     width, height = picture.size
+    if (metadata := {*picture.info} - PLAIN) or picture.getexif():
+        raise ValueError(f"a picture with metadata: {metadata}")
     if picture.mode != "RGB":
         raise ValueError(f"a picture in mode {picture.mode}")
     picture.draft("RGB", SMALL)
-    return Sight(_at(picture, 0.5, 0.5), _at(picture, 0.0, 0.0), width, height)
+    return Sight(_at(picture, 0.5, 0.5), _at(picture, 0.0, 0.0), width, height, str(picture.format))
 
 
 def _at(picture: Image.Image, x: float, y: float) -> str:

@@ -90,6 +90,8 @@ class Counts:
     answered: int = 0
     streamed: int = 0
     """Chat requests that wanted their answer in pieces."""
+    forms: set[str] = field(default_factory=set)
+    """What kinds of files the pictures came in, such as JPEG."""
     cancelled: int = 0
     """Chat requests whose client went away before the answer."""
     payloads: list[dict[str, Any]] = field(default_factory=list)
@@ -126,7 +128,7 @@ class SeeingServer:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -140,6 +142,14 @@ class SeeingServer:
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        server = self._runner.server
+        await self._runner.cleanup()
+        await asyncio.sleep(0)
+        if server is not None:  # who was let in while it closed
+            await server.shutdown(0.1)
+            await asyncio.sleep(0)
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=256 * 2**20)
@@ -221,6 +231,7 @@ class SeeingServer:
         except Unacceptable as error:
             return _error(400, str(error))
         self._keep(payload, request)
+        self.counts.forms |= {sight.form for sight in sights}
         if self.control.breaks_over in [sight.center for sight in sights]:
             act = {"hang_up": True}
         if 0 < self.control.refuse_over < self.counts.in_flight:

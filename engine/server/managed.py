@@ -44,7 +44,7 @@ class ManagedBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._answers = Answers(settings)
+        self._answers = Answers(settings, here=True)
         self._connection = Connection(settings)
         self.room = Room()
         """The same for all backends of this process that use one server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from img2prompt.tests.comfyui.graphs import batch, describe, image_to_prompt, rebatched, shown
@@ -12,6 +13,7 @@ from img2prompt.tests.seeing import draw
 from img2prompt.tests.seeing_reads import FITS, FITS_NOT
 from img2prompt.tests.seeing_server import SeeingServer
 from img2prompt.tests.unit.prompts.examples import analysis
+from img2prompt.tests.waiting import until
 
 TAGS = ["red center", "blue center", "white border"]
 TOLD = {"content": analysis(tags=TAGS).model_dump_json()}
@@ -26,12 +28,13 @@ def files(comfyui: ComfyServer) -> list[str]:
 def test_each_picture_keeps_what_it_shows(
     comfyui: ComfyServer, endpoint: SeeingServer, files: list[str], size: int
 ) -> None:
-    endpoint.control.script = [TOLD, TOLD]
+    endpoint.control.script, endpoint.control.hold = [TOLD, TOLD], True
     graph, pictures = batch(*files)
     graph["split"] = rebatched(pictures, size)
     graph["prompt"] = image_to_prompt(["split", 0], seed=820, min_confidence=0.5)
     graph["again"] = render_prompt(["prompt", ANALYSIS], family="flux1")  # the numbers go along
     graph["analysis"] = shown("prompt", ANALYSIS)
+    threading.Thread(target=_let_go_at, args=(endpoint, 2)).start()  # each has its look then, and no tag is asked about
     outcome = comfyui.run(graph)
     assert outcome.status == "success", outcome.error
     red, blue = (json.loads(text) for text in outcome.outputs["analysis"]["text"])
@@ -42,6 +45,12 @@ def test_each_picture_keeps_what_it_shows(
         assert ("blue" in first, "red" in second) == (False, False)
         assert "red center" in first and "blue center" in second
     assert sum("logprobs" in payload for payload in endpoint.counts.payloads) == 2 * len(TAGS)
+
+
+def _let_go_at(endpoint: SeeingServer, requests: int) -> None:
+    """Answer when so many have come."""
+    until(lambda: endpoint.counts.in_flight == requests)
+    endpoint.control.hold = False
 
 
 def test_a_server_that_tells_no_likelihoods_is_an_error(

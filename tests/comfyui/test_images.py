@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from img2prompt.nodes import images
-from img2prompt.nodes.images import OVERSHOOT, check_batch, to_picture, to_pictures
+from img2prompt.nodes.images import OVERSHOOT, Pictures, check_batch, to_picture
 from img2prompt.prompts.errors import PictureError
 
 MANY = 10**9
@@ -79,12 +79,13 @@ def test_what_is_no_batch(shape: tuple[int, ...]) -> None:
 
 def test_a_batch_is_converted_one_at_a_time_in_order() -> None:
     batch = torch.stack([flat(i / 255, 0.0, 0.0) for i in range(5)])
-    pictures = to_pictures(batch, MANY)
+    shown = Pictures(batch, MANY)
+    pictures = iter(shown)
     batch[4] = 1.0  # not yet converted, so the change is seen
     first = next(pictures)
     rest = list(pictures)
     assert [first.getpixel((0, 0)), rest[0].getpixel((0, 0))] == [(0, 0, 0), (1, 0, 0)]
-    assert rest[3].getpixel((0, 0)) == (255, 255, 255)
+    assert rest[3].getpixel((0, 0)) == shown.picture(4).getpixel((0, 0)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One Ray of this machine with two workers, for all tests here: it takes half a minute to start."""
+"""One Ray of this machine with two workers, for all tests here: it takes half a minute to start. And one S3 server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from img2prompt.captions.on_ray import OnRay
+from img2prompt.tests.ray.store import Store, serving
 from img2prompt.tests.seeing_server import Control, Counts, SeeingServer
 from img2prompt.tests.unit.captions.album import Album
 
@@ -29,7 +30,13 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def session_cluster() -> Iterator[Cluster]:
+def store() -> Iterator[Store]:
+    with serving() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def session_cluster(store: Store) -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # Ray's sockets want a short path
     with pytest.MonkeyPatch.context() as patch, SeeingServer(api_key=API_KEY) as server:
         patch.setenv("RAY_TMPDIR", str(folder))

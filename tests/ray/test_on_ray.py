@@ -13,8 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from img2prompt.captions import on_ray
+from img2prompt.captions import caption, on_ray
 from img2prompt.captions.find import find
+from img2prompt.captions.found import Found, InTable
 from img2prompt.captions.on_ray import OnRay, load_ray
 from img2prompt.captions.run import Captioner, Summary, make_outputs, run
 from img2prompt.captions.task import Task
@@ -22,9 +23,12 @@ from img2prompt.cli import main
 from img2prompt.engine.errors import WrongKey
 from img2prompt.engine.shared import bulk_engine
 from img2prompt.tests.ray.conftest import API_KEY, WORKERS, Cluster
-from img2prompt.tests.unit.captions.album import Album, json_rows, parquet_rows
+from img2prompt.tests.ray.store import SECRET, Store
+from img2prompt.tests.unit.captions.album import NAMES, Album, json_rows, parquet_rows, table
 from img2prompt.tests.unit.prompts.recover.containers import png
 from img2prompt.tests.waiting import until
+from pyarrow import parquet
+from pyarrow.fs import FileSystem
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # Ray warns of its own doing
 TASK = Task(("sdxl", "flux1"), template="{prompt} | {name}")
@@ -106,6 +110,46 @@ def test_a_run_goes_on_where_another_ended(
     files = [file for file in cluster.folder.rglob("*") if file.is_file()]  # all that Ray has written, logs among it
     assert len(files) > 5
     assert [file for file in files if API_KEY.encode() in file.read_bytes()] == []
+
+
+def test_from_tables_in_a_store_to_a_store(
+    cluster: Cluster, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pictures that are rows, read by two workers; the rows are those of a run without Ray. Keys are nowhere in Ray's
+    files, and nothing is asked again."""
+    for part, numbers in enumerate((range(30), range(30, 55))):
+        store.put(**{f"data/{part}.parquet": table(tmp_path / "a.parquet", numbers, group=10).read_bytes()})
+    there, lines, alone = store.url("captions"), tmp_path / "ray.jsonl", tmp_path / "alone.jsonl"
+    command = ["img2prompt", "caption", store.url("data"), "--ray", "local", "--workers", "2"]
+    for done in ("55 pictures in ", "0 pictures in "):
+        monkeypatch.setattr(sys, "argv", [*command, "--output", there, "--jsonl", str(lines)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0, said.out, done in said.err) == (0, "", True), said.err
+        assert cluster.server.counts.requests == 55
+    assert caption(store.url("data"), jsonl=alone).done == 55
+    assert lines.read_bytes() == alone.read_bytes()
+    system, path = FileSystem.from_uri(there)
+    written = parquet.read_table(path, filesystem=system).to_pylist()
+    rows = [{**row, "analysis": json.dumps(row["analysis"], ensure_ascii=False)} for row in json_rows(alone)]
+    assert sorted(written, key=lambda row: row["file_name"]) == rows
+    assert [row["file_name"] for row in rows] == [f"{number:03d}.png" for number in range(55)]
+    wrong = [
+        row["text"] for number, row in enumerate(rows) if f"{NAMES[number % len(NAMES)]} center" not in row["text"]
+    ]
+    assert wrong == []
+    files = [file for file in cluster.folder.rglob("*") if file.is_file()]
+    assert [file for file in files if SECRET.encode() in file.read_bytes()] == []
+
+
+def test_a_row_group_goes_to_one_worker() -> None:
+    rows = [Found(Path(str(n)), str(n), place=InTable("a", "image", n // 300, n % 300, n)) for n in range(500)]
+    files = [Found(Path(f"{n}.png"), f"{n}.png") for n in range(70)]
+    large = [Found(Path(f"x{n}"), f"x{n}", place=InTable("b", "image", 0, n, n)) for n in range(1001)]
+    batches = list(on_ray.in_batches([(found, "") for found in (*rows, *files, *large)]))
+    assert [len(batch) for batch in batches] == [300, 200, 64, 6, 1000, 1]
+    assert [found for batch in batches for found, _ in batch] == [*rows, *files, *large]
 
 
 def test_the_key_goes_to_no_server_but_those_of_the_workers_settings(

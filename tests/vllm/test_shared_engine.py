@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -121,6 +125,36 @@ def test_two_comfyui_processes_and_this_one_share_it(engine: Started, start_comf
         assert outcome.status == "success", outcome.error
         comfyui.stop()
     assert folder.now() == state
+
+
+def test_an_evaluation_asks_it_for_both_sides(engine: Started, tmp_path: Path) -> None:
+    _, folder, state = engine
+    lines = []
+    for number in range(3):
+        random = Random(900 + number)
+        scene = new_scene(random)
+        draw(scene, 256, 256, random).save(tmp_path / f"{number}.png")
+        lines.append(json.dumps({"image": f"{number}.png", "tags": scene.name, "caption": f"a {scene.name}"}))
+    (tmp_path / "known.jsonl").write_text("\n".join(lines))
+    values = {"ENGINE": "managed", "MODEL": CHECKPOINT, "VLLM": PROGRAM, "CACHE_DIR": folder.path.parent.parent}
+    environment = {f"IMG2PROMPT_{name}": str(value) for name, value in values.items()} | {"IMG2PROMPT_TEMPERATURE": "0"}
+    command = [sys.executable, "-m", "img2prompt", "eval", "known.jsonl", "--against", "max_in_flight=2"]
+    ended = subprocess.run(
+        [*command, "--save", "made.json"],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    made = json.loads((tmp_path / "made.json").read_text(encoding="utf-8"))
+    assert [(side["engine"], side["failures"]) for side in made["sides"]] == [("managed", {})] * 2
+    assert made["sides"][0]["measures"]["tag_recall"]["mean"] > 0.6
+    found = made["differences"][0]["measures"]
+    assert {found[name]["verdict"] for name in ("tag_recall", "caption_overlap", "answered")} == {"same"}
+    assert folder.now() == state  # the same server, never restarted
 
 
 def test_asleep_while_requests_run_all_are_answered(engine: Started) -> None:

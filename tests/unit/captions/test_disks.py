@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -97,15 +98,106 @@ def test_a_read_only_place_is_told(album: Album, server: SeeingServer, tmp_path:
 shutil.copytree(pictures, "pictures")
 remount("ro")
 pictures = "pictures"
-for places in {"jsonl": "a.jsonl"}, {"csv": "b/a.csv"}, {"parquet": "a"}, {"into": "out"}, {"sidecars": True}:
+for places in {"jsonl": "a.jsonl"}, {"csv": "b/a.csv"}, {"parquet": "a"}, {"into": "out"}:
     said = refused(**places)
     assert "cannot be written (Read-only file system); check its rights, or write elsewhere" in said, said
+summary = caption(pictures)
+assert (summary.done, summary.failed, summary.model) == (0, 20, ""), summary
+why = "cannot be written (Read-only file system); check its rights, or write elsewhere (--into)."
+assert all(failure.why.endswith(why) for failure in summary.failures), summary.failures
 summary = caption(pictures, into=sys.argv[1] + "/out")
 assert summary.done == 20 and not summary.failed, summary
 """,
     )
     assert len(list((tmp_path / "out").rglob("*.txt"))) == 20
-    assert server.counts.requests <= 40, "tables are tried before anything is asked"
+    assert server.counts.requests == 20, "each place is tried before anything is asked"
+
+
+def test_one_folder_that_cannot_be_written_holds_up_no_other(
+    album: Album, server: SeeingServer, tmp_path: Path, on_disk: OnDisk
+) -> None:
+    """Read-only ones, of which one has its captions; one without the right to write; a file in a folder's place."""
+    album.add("a/1.png", "b/1.png", "b/2.png", "c/1.png", "d/1.png", "e/1.png", "f/1.png")
+    (album.folder / "e" / "1.txt").write_text("mine")
+    on_disk(
+        "size=16m",
+        """
+import os
+shutil.copytree(pictures, "pictures")
+for folder in ("pictures/b", "pictures/e"):
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+os.chmod("pictures/d", 0o555)
+code = '''
+import sys
+from img2prompt.captions import caption
+summary = caption("pictures", into=sys.argv[1] or None)
+print(summary.done, summary.skipped, *(f"{one.name}: {one.why}" for one in summary.failures), sep="|")
+'''
+
+def run(into=""):
+    mortal = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    ended = subprocess.run([*mortal, sys.executable, "-c", code, into], capture_output=True, text=True)
+    assert not ended.returncode, ended.stderr
+    return ended.stdout.strip().split("|")
+
+def why(name, folder, cause):
+    return f"{name}: {folder} cannot be written ({cause}); check its rights, or write elsewhere (--into)."
+
+locked = [why(f"b/{number}.png", "pictures/b", "Read-only file system") for number in (1, 2)]
+locked.append(why("d/1.png", "pictures/d", "Permission denied"))
+said = run()
+assert said == ["3", "1", *locked], said
+os.mkdir("out")
+Path("out/f").write_text("in the way")
+said = run("out")
+assert said == ["6", "0", why("f/1.png", "out/f", "Not a directory")], said
+shutil.copytree("pictures", sys.argv[1] + "/after")
+""",
+    )
+    written = sorted(str(file.relative_to(tmp_path / "after")) for file in (tmp_path / "after").rglob("*.txt"))
+    assert written == ["a/1.txt", "c/1.txt", "e/1.txt", "f/1.txt"]
+    assert server.counts.requests == 3 + 6
+
+
+def test_what_a_full_disk_did_not_take_is_not_said_to_stay(
+    album: Album, server: SeeingServer, tmp_path: Path, on_disk: OnDisk
+) -> None:
+    """The first parts of the table fit, and the next does not."""
+    album.add(*(f"{number:02d}.png" for number in range(90)))
+    on_disk(
+        "size=64k",
+        """
+import os
+from img2prompt.captions.parquet import Parquet
+from img2prompt.cli.app import run
+
+Parquet.__init__.__kwdefaults__["part_rows"] = 10
+there, told = sys.argv[1], os.dup(2)
+os.dup2(os.open(there + "/said", os.O_CREAT | os.O_WRONLY), 2)
+sys.argv = ["img2prompt", "caption", str(pictures), "--parquet", "a"]
+try:
+    run()
+except SystemExit as ended:
+    assert ended.code == 1, ended
+os.dup2(told, 2)
+shutil.copytree("a", there + "/before")
+remount("size=16m")
+caption(pictures, parquet="a")
+shutil.copytree("a", there + "/after")
+""",
+    )
+    said = (tmp_path / "said").read_text()
+    told = re.fullmatch(
+        r"(\d+) pictures have their captions; they stay. (\d+) more were answered and could not be written; .*",
+        said,
+        re.S,
+    )
+    assert told is not None, said
+    before, after = ([row["file_name"] for row in parquet_rows(tmp_path / name)] for name in ("before", "after"))
+    assert 10 <= len(before) == int(told[1]) < 90 and int(told[2]) == 10
+    assert f"The disk is full at a/part-{len(before) // 10:06d}.parquet; make room" in said
+    assert after == list(album.colors)
 
 
 def running(*arguments: object, **places: object) -> tuple[threading.Thread, list[Summary]]:

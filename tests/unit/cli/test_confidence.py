@@ -36,6 +36,19 @@ def test_each_picture_is_asked_about_its_own_tags(img2prompt: Img2Prompt, endpoi
         assert row["analysis"]["tag_confidence"][f"{color} center"] == pytest.approx(FITS)
 
 
+def test_the_tags_of_a_picture_are_asked_about_right_after_it_was_looked_at(
+    img2prompt: Img2Prompt, endpoint, seen: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has it at hand then."""
+    monkeypatch.setenv("IMG2PROMPT_MAX_IN_FLIGHT", "1")
+    pictures = [seen[color] for color in ("red", "green", "blue", "red", "green", "blue")]
+    assert img2prompt("prompt", *pictures, "--min-confidence", 0.5).code == 0
+    is_look = ["response_format" in payload for payload in endpoint.counts.payloads]
+    assert (is_look.count(True), is_look.count(False)) == (6, 4 + 6 * 2)
+    last_look = len(is_look) - 1 - is_look[::-1].index(True)
+    assert is_look[:last_look].count(False) > 6
+
+
 def test_without_it_nothing_is_asked(img2prompt: Img2Prompt, endpoint, seen: dict[str, Path]) -> None:
     endpoint.control.script = list(TOLD)
     (row,) = json.loads(img2prompt("prompt", seen["red"], "--format", "json").out)

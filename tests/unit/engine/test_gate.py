@@ -92,7 +92,7 @@ def test_no_place_is_ever_lost_or_given_twice(steps: list[str], places: int) -> 
                 waiting.pop(next(iter(waiting))).cancel()
             await settle()
             assert gate.inside == len(inside) <= places
-            assert gate.waiting == len(waiting)
+            assert (gate.waiting, gate.crowded) == (len(waiting), bool(waiting))
             assert not waiting or len(inside) == places
 
     asyncio.run(run())
@@ -112,8 +112,8 @@ class Crowded(Pace):
     """One for which more always wait than it has places."""
 
     @property
-    def waiting(self) -> int:
-        return 1
+    def crowded(self) -> bool:
+        return True
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from img2prompt.engine.jpeg import bare
-from img2prompt.engine.pictures import ORIENTATION, encode, open_jpeg
+from img2prompt.engine.pictures import ORIENTATION, encode, open_undecoded
 from img2prompt.prompts.errors import PictureError
 from PIL import Image, ImageCms
 
@@ -58,34 +58,34 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def test_the_pixels_are_the_same_and_nothing_else_is_left(how: dict[str, Any], tmp_path: Path) -> None:
     file = photo(**how) + SECRET
     (tmp_path / "photo.jpg").write_bytes(file)
-    encoded = encode(open_jpeg(tmp_path / "photo.jpg"), BUDGET)
-    assert encoded.jpeg == bare(file)
-    assert pixels(encoded.jpeg) == pixels(file)
-    assert SECRET not in encoded.jpeg and b"ICC_PROFILE" not in encoded.jpeg and b"Exif" not in encoded.jpeg
+    encoded = encode(open_undecoded(tmp_path / "photo.jpg"), BUDGET)
+    assert encoded.file == bare(file)
+    assert pixels(encoded.file) == pixels(file)
+    assert SECRET not in encoded.file and b"ICC_PROFILE" not in encoded.file and b"Exif" not in encoded.file
     assert (encoded.width, encoded.height) == (150, 100)
-    assert len(encoded.jpeg) < len(file)
+    assert len(encoded.file) < len(file)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_what_is_no_plain_colour_picture_is_decoded(mode: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo(mode))
     assert bare(photo(mode)) is None
-    with Image.open(io.BytesIO(encode(open_jpeg(tmp_path / "photo.jpg"), BUDGET).jpeg)) as sent:
+    with Image.open(io.BytesIO(encode(open_undecoded(tmp_path / "photo.jpg"), BUDGET).file)) as sent:
         assert sent.mode == "RGB"
 
 
 def test_a_turned_one_is_turned(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo(exif=exif(6)))
-    encoded = encode(open_jpeg(tmp_path / "photo.jpg"), BUDGET)
+    encoded = encode(open_undecoded(tmp_path / "photo.jpg"), BUDGET)
     assert (encoded.width, encoded.height) == (100, 150)
 
 
 def test_a_large_one_is_scaled_down_as_its_pixels_would_be(tmp_path: Path) -> None:
     with Image.open(PHOTO) as picture:
         picture.resize((2400, 1600)).save(tmp_path / "large.jpg", quality=95)
-    encoded = encode(open_jpeg(tmp_path / "large.jpg"), 65_536)
+    encoded = encode(open_undecoded(tmp_path / "large.jpg"), 65_536)
     assert (encoded.width, encoded.height) == (313, 209)
-    with Image.open(tmp_path / "large.jpg") as whole, Image.open(io.BytesIO(encoded.jpeg)) as sent:
+    with Image.open(tmp_path / "large.jpg") as whole, Image.open(io.BytesIO(encoded.file)) as sent:
         wanted = whole.resize(sent.size, Image.Resampling.LANCZOS)
         worst = max(abs(a - b) for a, b in zip(wanted.tobytes(), sent.convert("RGB").tobytes(), strict=True))
     assert worst < 60  # at hard edges; encoding alone takes 20
@@ -94,7 +94,7 @@ def test_a_large_one_is_scaled_down_as_its_pixels_would_be(tmp_path: Path) -> No
 def test_the_digest_tells_files_apart(tmp_path: Path) -> None:
     for name, quality in (("a", 90), ("b", 90), ("c", 91)):
         (tmp_path / name).write_bytes(photo(quality=quality, comment=name.encode()))
-    one, same, other = (encode(open_jpeg(tmp_path / name), BUDGET).digest for name in "abc")
+    one, same, other = (encode(open_undecoded(tmp_path / name), BUDGET).digest for name in "abc")
     assert one == same != other
 
 
@@ -104,17 +104,17 @@ def test_a_file_that_breaks_off_is_an_error_that_says_so(tmp_path: Path) -> None
         assert bare(file[:end]) is None
         (tmp_path / "photo.jpg").write_bytes(file[:end])
         with pytest.raises(PictureError):
-            encode(open_jpeg(tmp_path / "photo.jpg"), BUDGET)
+            encode(open_undecoded(tmp_path / "photo.jpg"), BUDGET)
 
 
 def test_what_is_no_jpeg_is_read_as_ever(tmp_path: Path) -> None:
     Image.new("RGBA", (9, 9), (255, 0, 0, 0)).save(tmp_path / "clear.jpg", "PNG")
-    assert encode(open_jpeg(tmp_path / "clear.jpg"), BUDGET).width == 9
+    assert encode(open_undecoded(tmp_path / "clear.jpg"), BUDGET).width == 9
     with pytest.raises(PictureError, match="There is no file"):
-        open_jpeg(tmp_path / "none.jpg")
+        open_undecoded(tmp_path / "none.jpg")
     (tmp_path / "text.jpg").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(PictureError, match="not a picture that Pillow can read"):
-        open_jpeg(tmp_path / "text.jpg")
+        open_undecoded(tmp_path / "text.jpg")
 
 
 WHOLE = [photo(progressive=progressive, comment=SECRET) for progressive in (False, True)]

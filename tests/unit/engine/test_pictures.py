@@ -21,7 +21,7 @@ RED = (255, 0, 0)
 
 
 def received(encoded: EncodedPicture) -> Image.Image:
-    picture = Image.open(io.BytesIO(encoded.jpeg))
+    picture = Image.open(io.BytesIO(encoded.file))
     assert picture.format == "JPEG"
     assert picture.mode == "RGB"
     assert picture.size == (encoded.width, encoded.height)
@@ -123,13 +123,13 @@ def test_exif_orientation_is_applied_and_metadata_left_out(suffix: str) -> None:
     small = received(encoded)
     assert small.width < small.height
     assert near(tuple(small.getpixel((small.width // 2, 3))), (0, 0, 255))  # type: ignore[arg-type]
-    assert b"secret" not in encoded.jpeg
+    assert b"secret" not in encoded.file
 
 
 def test_the_comment_of_a_jpeg_is_not_sent() -> None:
     file = io.BytesIO()
     draw().save(file, "JPEG", comment=b"a secret prompt")
-    assert b"secret" not in encode(open_picture(io.BytesIO(file.getvalue())), BUDGET).jpeg
+    assert b"secret" not in encode(open_picture(io.BytesIO(file.getvalue())), BUDGET).file
 
 
 def test_broken_exif_is_no_reason_to_refuse() -> None:
@@ -233,14 +233,14 @@ def test_what_is_sent_is_what_the_picture_was() -> None:
     picture.paste((0, 0, 255), (0, 0, *picture.size))
     assert near(center(received(encoded)), RED)
     assert encoded.digest == digest != encode(picture, BUDGET).digest == same.digest
-    assert encoded.jpeg is encoded.jpeg
+    assert encoded.file is encoded.file
 
 
 def test_a_picture_lets_its_pixels_go() -> None:
     picture = draw("red")
     held, encoded = weakref.ref(picture), encode(picture, BUDGET)
     del picture
-    assert held() is not None and encoded.jpeg
+    assert held() is not None and encoded.file
     assert held() is None  # ten times as large as the JPEG, and a batch has many
 
 
@@ -252,6 +252,6 @@ def test_the_digest_holds_how_pictures_are_encoded(monkeypatch: pytest.MonkeyPat
 
 def test_a_digest_that_comes_too_late_is_no_digest_of_nothing() -> None:
     encoded = encode(draw("red"), BUDGET)
-    assert encoded.jpeg
-    with pytest.raises(RuntimeError, match="digest comes before jpeg"):
+    assert encoded.file
+    with pytest.raises(RuntimeError, match="digest comes before file"):
         _ = encoded.digest

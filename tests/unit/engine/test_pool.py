@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -111,6 +112,65 @@ def test_one_that_fails_at_everything_costs_nothing(
     places[0].server.control.script = [{"status": status}] * 2000
     assert seen(make().stream(map(job, colors(60)))) == colors(60)
     assert places[0].server.counts.requests > 0
+
+
+def test_one_that_fails_at_everything_is_left_alone_longer_and_longer(
+    places: tuple[Place, Place], make: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back at once the first time, fails again, and is left out then."""
+    monkeypatch.setattr(pool, "OUT_S", (0.0, 1000.0))
+    fails, works = (place.server for place in places)
+    fails.control.script = [{"status": 500}] * 2000
+    engine = make()
+    assert seen(engine.stream(map(job, colors(300)))) == colors(300)
+    assert 4 <= fails.counts.requests < 150
+    assert f"1 of 2 servers answer: {works.url}." in engine.status().detail
+    had = fails.counts.requests
+    assert seen(engine.stream(map(job, colors(30)))) == colors(30)
+    assert fails.counts.requests == had
+
+
+def test_one_that_failed_for_a_while_is_used_again(places: tuple[Place, Place], make: Callable[..., Engine]) -> None:
+    fails, works = (place.server for place in places)
+    fails.control.script = [{"status": 500}] * 60
+    works.control.delay_s = 0.02
+    answers = make().stream(job("red") for _ in range(20_000) if not fails.counts.answered - 60 > 20)
+    assert set(seen(answers)) == {"red"}
+    assert fails.control.script == []
+
+
+def test_requests_that_all_fail_at_put_none_out(places: tuple[Place, Place], make: Callable[..., Engine]) -> None:
+    for place in places:
+        place.server.control.script = [{"status": 500}] * 2000
+    engine = make()
+    assert seen(engine.stream(map(job, colors(40)))) == ["Refused"] * 40
+    assert "2 of 2 servers answer" in engine.status().detail
+
+
+class Pauses(tuple[float, ...]):
+    """Notes which of them were taken."""
+
+    taken: list[int]
+
+    def __getitem__(self, index: Any) -> Any:
+        self.taken.append(index)
+        return super().__getitem__(index)
+
+
+def test_one_that_dies_with_many_requests_is_left_alone_once(
+    places: tuple[Place, Place], make: Callable[..., Engine], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = Pauses((1000.0,) * 5)
+    pauses.taken = []
+    monkeypatch.setattr(pool, "OUT_S", pauses)
+    dies, _ = places
+    dies.server.control.hold = True
+    thread, found = taking(make(), colors(100))
+    until(lambda: dies.server.counts.in_flight >= 10)
+    dies.end()
+    thread.join(30)
+    assert found == colors(100)
+    assert pauses.taken == [0]
 
 
 def test_one_that_flaps_is_used_whenever_it_is_there(

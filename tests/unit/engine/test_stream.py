@@ -207,3 +207,28 @@ def test_a_picture_that_always_breaks_the_connection_is_that_pictures_failure(
     assert seen(found) == ["Refused" if color == "green" else color for color in wanted]
     (why, *_) = {str(answer) for answer in found if isinstance(answer, Refused)}
     assert "may be this picture" in why
+
+
+def test_a_list_that_grows_slowly_is_answered_as_it_grows(server: SeeingServer, engine: Engine) -> None:
+    taken: list[str] = []
+    more = threading.Semaphore(0)
+
+    def jobs() -> Iterator[Job]:
+        for color in colors(3):
+            yield job(color)
+            assert more.acquire(timeout=20), "it waits for the next before this one is answered"
+
+    for answer in engine.stream(jobs()):
+        taken += seen([answer])
+        more.release()
+    assert taken == colors(3)
+
+
+def test_what_came_before_a_list_broke_off_is_asked(server: SeeingServer, engine: Engine, until: Until) -> None:
+    def jobs() -> Iterator[Job]:
+        yield from map(job, colors(3))
+        until(lambda: server.counts.answered == 3)
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        list(engine.stream(jobs()))

@@ -38,4 +38,4 @@ def ran(outcomes: Sequence[Outcome], label: str = "own settings", family: str = 
     contender = Contender(
         label, Settings(endpoint="http://127.0.0.1:9/v1", api_key=SecretStr("secret-key")), Asking(family)
     )
-    return Run(contender, "endpoint", "model-x", "vLLM serves model-x.", tuple(outcomes), wall_s)
+    return Run(contender.side, "endpoint", "model-x", "vLLM serves model-x.", tuple(outcomes), wall_s, len(outcomes))

@@ -9,6 +9,7 @@ from img2prompt.engine import Settings
 from img2prompt.evaluation.contenders import OWN, SETTINGS_KEYS, Asking, Contender
 from img2prompt.evaluation.errors import BadComparison
 
+QUERY = "endpoint=http://host/v1?key=hunter2"
 THERE = "http://127.0.0.1:8000/v1"
 
 
@@ -28,6 +29,7 @@ def own(**settings: Any) -> Contender:
             {"engine": "endpoint", "endpoint": THERE + "/", "endpoints": (), "model": "other"},
         ),
         ("engine=managed model='8 B'", {"engine": "managed", "model": "8 B"}),
+        ("model=C:\\models\\mine", {"model": "C:\\models\\mine"}),
     ],
 )
 def test_settings_change_as_told_and_no_others(text: str, changed: dict[str, Any]) -> None:
@@ -90,6 +92,8 @@ def test_what_is_asked_changes_as_told(text: str, changed: dict[str, Any]) -> No
         ("look_at=moon", "choose one of everything"),
         ("token_budget=-1", "token budget of -1"),
         ("endpoint=nowhere", "must be a base URL"),
+        ("saved=a.json", "saved is of a saved result"),
+        ("side=B model=b", "side is of a saved result"),
         ("engine=sketch model=a", "the sketch engine has no model, so model changes nothing"),
     ],
 )
@@ -100,7 +104,12 @@ def test_what_cannot_be_compared_is_refused(text: str, says: str) -> None:
 
 
 def test_a_password_is_not_repeated() -> None:
-    for text in ("endpoint=http://me:hunter2@host/v1", "endpoint=http://me:hunter2@host endpoint=x", "'http://hunter2"):
+    for text in (
+        "endpoint=http://me:hunter2@host/v1",
+        "endpoint=http://me:hunter2@host endpoint=x",
+        "'http://hunter2",
+        QUERY,
+    ):
         with pytest.raises(BadComparison) as error:
             own().but(text)
         assert "hunter2" not in str(error.value)

@@ -65,6 +65,10 @@ def test_of_two_sets(one: set[str], other: set[str]) -> None:
         ("", "cat", 0.0),
         ("", "", 0.0),
         ("一只红猫", "一只黑猫", 3 / 4),
+        ("caf\u00e9", "cafe\u0301", 1.0),  # composed in two ways
+        ("\uff21\uff22\uff23", "abc", 1.0),  # wide letters
+        ("\U00020bb7\U00020bb8", "\U00020bb7", 2 / 3),  # a rare character is a word, too
+        ("한국 고양이", "고양이", 2 / 3),
     ],
 )
 def test_rouge_l(written: str, reference: str, f1: float) -> None:
@@ -126,6 +130,17 @@ def test_a_difference_by_hand() -> None:
     assert found and found == (1.0, 0.0, 2.0, 2)
     assert not found.clear
     assert paired_difference([1.0], [2.0]) is None
+    # two values are of one picture: a resample has the first twice (0), the second twice (2), or both (4 / 3)
+    found = paired_difference([1.0, 1.0, 1.0], [1.0, 3.0, 3.0], pictures=["a", "b", "b"])
+    assert found and found == (pytest.approx(4 / 3), 0.0, 2.0, 2)
+    assert paired_difference([1.0, 1.0], [1.0, 3.0], pictures=["a", "a"]) is None
+
+
+def test_long_captions_take_no_time() -> None:
+    """By the textbook these would be 400 million steps."""
+    chance = random.Random(1)
+    one, other = (" ".join(chance.choices("abcdefgh", k=20_000)) for _ in range(2))
+    assert 0.5 < rouge_l(one, other).f1 < 1
 
 
 @given(st.lists(st.tuples(SHARES, SHARES), min_size=2, max_size=20), st.integers(0, 5))

@@ -116,6 +116,19 @@ def test_of_two_sides_it_shows_where_one_gains_and_loses(tmp_path: Path) -> None
     assert re.findall(r"^(\d)\.png$", text[gains:], re.MULTILINE) == ["1", "3"]
 
 
+def test_each_other_side_has_a_table_beside_the_first(tmp_path: Path) -> None:
+    """Each has its own pictures in common with the first, and so its own means of the first."""
+    first, b, c = ([answered(value), answered(0.8)] for value in (0.1, 0.2, 0.3))
+    sides = [ran(first), ran([failed(), b[1]], "model=b"), ran(c, "model=c")]
+    page = as_html(Comparison(pictures(tmp_path, 2), sides), "mine.jsonl")
+    tables = re.findall(r"<table>(.*?)</table>", page)
+    assert [re.findall(r"<th>(.*?)</th>", table) for table in tables] == [
+        ["measure", "A", "B", "B - A [95 %]"],
+        ["measure", "A", "C", "C - A [95 %]"],
+    ]
+    assert [re.findall(r"<td>(0\.\d+)</td>", table)[:2] for table in tables] == [["0.800"] * 2, ["0.450", "0.550"]]
+
+
 def test_without_anything_to_sort_by_it_shows_the_first(tmp_path: Path) -> None:
     outcome = answered(0)
     bare = replace(outcome, scores={"answered": 1.0})

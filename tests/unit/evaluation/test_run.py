@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from img2prompt.engine.errors import NoEngine, Unreachable
+from img2prompt.engine import Engine
+from img2prompt.engine.errors import NoEngine, StartFailed, Unreachable
 from img2prompt.evaluation import run as run_module
 from img2prompt.evaluation.contenders import Asking
 from img2prompt.evaluation.errors import EvaluationError
@@ -130,3 +131,25 @@ def test_the_sketch_can_be_measured(references: list[Reference], contender: Make
     assert (done.engine, done.failures) == ("sketch", {})
     assert [(one.asked, one.seconds) for one in done.outcomes] == [(0, None)] * 6
     assert done.wall_s > 0
+
+
+@pytest.mark.parametrize(("more_follow", "gpu_bytes", "slept"), [(True, 9, 1), (False, 9, 0), (True, 0, 0)])
+def test_the_gpu_is_given_back_to_the_next_and_an_error_costs_no_measurement(
+    references: list[Reference],
+    contender: MakeContender,
+    monkeypatch: pytest.MonkeyPatch,
+    more_follow: bool,
+    gpu_bytes: int,
+    slept: int,
+) -> None:
+    calls: list[Engine] = []
+
+    def sleep(engine: Engine) -> None:
+        calls.append(engine)
+        raise StartFailed("It is stuck.")
+
+    monkeypatch.setattr(Engine, "sleep", sleep)
+    monkeypatch.setattr(Engine, "gpu_bytes", gpu_bytes)
+    done = run(contender(), references[:2], TAG_SETS, more_follow=more_follow)
+    assert len(calls) == slept and len(done.outcomes) == 2
+    assert ("did not give the GPU back: It is stuck." in done.detail) == bool(slept)

@@ -34,6 +34,7 @@ TAG = st.sampled_from(EVERYDAY)
         ("cat ears", {"cat ears", "animal ears"}),
         ("woman, sky", {"sky"}),  # the counts say it
         ("^_^, sky", {"^_^", "sky"}),
+        ("\uff11\uff47\uff49\uff52\uff4c\uff0c\uff53\uff4b\uff59", {"1girl", "sky"}),  # wide letters
         ("a thing unheard of, sky", {"a thing unheard of", "sky"}),
         (r"saber \(fate\)", {"saber fate"}),
         ("saber_(fate)", {"saber fate"}),
