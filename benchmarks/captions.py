@@ -3,7 +3,7 @@ own CPU time for each picture; and what answering several pictures at one time i
 
     python -P benchmarks/captions.py
 
-Prints the figures and leaves benchmarks/results/local-captions.json, in some ten minutes. Needs the environments
+Prints the figures and leaves benchmarks/results/local-captions.json, in a quarter of an hour. Needs the environments
 comfyui and vllm: a vLLM on the CPU with the small trained model, and the seeing server, which takes a fixed time and so
 leaves the cores to us.
 """
@@ -14,11 +14,12 @@ import asyncio
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ IN_FLIGHT = 16
 FACTORS = (1, 4, 16, 32)
 ANSWER_S = 0.5
 TURNS = 3
+STEPS = re.compile(r"^vllm:iteration_tokens_total_count{[^}]*} ([0-9.e+]+)$", re.MULTILINE)
 
 
 def draw(folder: Path, kind: str, count: int) -> None:
@@ -125,6 +127,27 @@ def beside_a_loop(pictures: Path, url: str, model: str, turns: int, key: str = "
     }
 
 
+def steps_beside_a_loop(pictures: Path, vllm: VllmServer) -> dict[str, float]:
+    """How many steps vLLM's engine takes for a run and for the loop, which do not depend on what else the machine does:
+    a place that stays free for a while costs steps. Answers are all of one length, so the loop keeps them in step."""
+    requests = bodies(pictures, vllm.model)
+
+    def taken(do: Callable[[], object]) -> float:
+        before = _steps(vllm)
+        do()
+        return _steps(vllm) - before
+
+    return {
+        "caption": taken(lambda: caption_s(pictures, vllm.url, IN_FLIGHT, vllm.api_key)),
+        "loop": taken(lambda: asyncio.run(loop_s(vllm.url, requests, IN_FLIGHT, vllm.api_key))),
+    }
+
+
+def _steps(vllm: VllmServer) -> float:
+    time.sleep(1)  # told a moment later
+    return sum(map(float, STEPS.findall(vllm.read("/metrics"))))
+
+
 def factors(pictures: Path, url: str, key: str) -> dict[str, float]:
     """Pictures a second with so many at one time, as a multiple of one after another."""
     caption_s(pictures, url, max(FACTORS), key)  # not counted: later runs find the pictures in vLLM's caches
@@ -152,6 +175,7 @@ def measure(folder: Path) -> None:
     vllm = VllmServer(folder / "vllm")
     try:
         add("vllm_cpu", beside_a_loop(folder / "few", vllm.url, vllm.model, TURNS, vllm.api_key))
+        add("vllm_cpu_steps", steps_beside_a_loop(folder / "few", vllm))
         add("vllm_cpu_factor_by_in_flight", factors(folder / "few", vllm.url, vllm.api_key))
     finally:
         vllm.stop()
