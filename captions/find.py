@@ -39,18 +39,34 @@ def find(*sources: str | Path | Iterable[str | Path], column: str | None = None)
             yield from rows.of(found) if _is_table(found) and not found.problem else (found,)
 
 
-def check_sources(sources: Iterable[str | Path | Iterable[str | Path]], *, beside: bool) -> None:
+def check_sources(
+    sources: Iterable[str | Path | Iterable[str | Path]], *, beside: bool, parts: str | Path | None = None
+) -> None:
     """Find out before anybody is asked what is wrong with them, as far as their names tell; `beside`: the captions go
-    to where the pictures are. Lists are not looked at. Raises CaptionError, PromptError."""
+    to where the pictures are; `parts`: a folder that gets Parquet files. Lists are not looked at. Raises CaptionError,
+    PromptError."""
     for source in sources:
         if not isinstance(source, str | Path):
             continue
         at = stored(str(source)) if is_url(_local(source)) else None
-        if beside and (at or _is_table(next((found for found in _of(source, True) if not found.problem), None))):
+        if beside and (at or _has_tables(source)):
             raise PromptError(
                 f"Nothing can be written beside the pictures of {at or source}; name a folder (--into), or a table, "
                 "such as --jsonl FILE."
             )
+        if parts and not at and _is_in(parts, _local(source)) and _has_tables(source):
+            raise PromptError(
+                f"{parts} lies in {source}, where all Parquet files are taken for pictures; write to another folder."
+            )
+
+
+def _is_in(place: str | Path, folder: str | Path) -> bool:
+    return os.path.isdir(folder) and Path(place).resolve().is_relative_to(Path(folder).resolve())
+
+
+def _has_tables(source: str | Path) -> bool:
+    """Whether its pictures are rows. Raises CaptionError."""
+    return _is_table(next((found for found in _of(source, True) if not found.problem), None))
 
 
 def _of(source: str | Path | Iterable[str | Path], alone: bool) -> Iterator[Found]:
@@ -71,11 +87,15 @@ def _of(source: str | Path | Iterable[str | Path], alone: bool) -> Iterator[Foun
 
 
 def _first_there(choices: Iterable[Iterator[Found]]) -> Iterator[Found]:
-    """The first of these that has any."""
+    """The first of these that has any; what cannot be read is none of them, and told all the same."""
+    before: list[Found] = []
     for choice in choices:
-        if (first := next(choice, None)) is not None:
-            return chain([first], choice)
-    return iter(())
+        before = []
+        for found in choice:
+            before.append(found)
+            if not found.problem:
+                return chain(before, choice)
+    return iter(before)
 
 
 def _listed(file: str | Path) -> Found:
@@ -105,7 +125,7 @@ def _at(url: str, alone: bool) -> Iterator[Found]:
     at = stored(url)
     parts = at.key.split("/")
     fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), None)
-    if fixed is not None:
+    if fixed is not None and not stores.is_there(at):
         return _matching_at(url, Stored(at.store, "/".join(parts[:fixed])), parts[fixed:])
     if not stores.is_folder(at):
         return iter([Found(Path(at.name), at.name, place=at)])

@@ -27,6 +27,8 @@ SUFFIX = ".parquet"
 MOST_GROUP_BYTES = 2**31 - 1
 """Of one row group's pictures: what one column of Arrow's holds."""
 KEPT_BYTES = 2**28
+LEAST_BYTES = 2**20
+"""What a small row group, or one that cannot be read, counts as: so some hundred are kept at most."""
 KEPT_GROUPS = 2
 """So many row groups are kept, whatever their size: two are in use where one ends."""
 FILE_NAME = "file_name"
@@ -133,8 +135,7 @@ class _Groups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._one = threading.Lock()
-        """Who reads: one at a time, since it takes three times a group's size."""
+        self._one = threading.Lock()  # one reads at a time, since it takes three times a group's size
         self._kept: OrderedDict[tuple[object, ...], Future[pyarrow.ChunkedArray]] = OrderedDict()
 
     def get(self, place: InTable) -> pyarrow.ChunkedArray:
@@ -162,9 +163,10 @@ class _Groups:
         """Of those that were used longest ago."""
         with self._lock:
             sizes = {key: _size(reading) for key, reading in self._kept.items()}
+            total = sum(sizes.values())
             for key in list(self._kept)[:-KEPT_GROUPS]:
-                if sum(sizes.values()) > KEPT_BYTES and sizes[key]:
-                    sizes.pop(key)
+                if total > KEPT_BYTES and sizes[key]:
+                    total -= sizes[key]
                     del self._kept[key]
 
 
@@ -172,10 +174,10 @@ _GROUPS = _Groups()
 
 
 def _size(reading: Future[pyarrow.ChunkedArray]) -> int:
-    """0 for one that is being read, 1 for one that cannot be."""
+    """0 for one that is being read."""
     if not reading.done():
         return 0
-    return 1 if reading.exception() else max(1, reading.result().nbytes)
+    return LEAST_BYTES if reading.exception() else max(LEAST_BYTES, reading.result().nbytes)
 
 
 def _read_group(place: InTable) -> pyarrow.ChunkedArray:
@@ -196,6 +198,8 @@ def _open(file: str | Stored) -> ParquetFile:
     load_fs()
     from pyarrow.parquet import ParquetFile
 
+    if isinstance(file, str) and os.path.exists(file) and not os.path.isfile(file):  # a named pipe would be waited for
+        raise CaptionError(NO_TABLE.format(file=file, why="not a file"))
     with _read(file):
         place = opened(file) if isinstance(file, Stored) else file
         return ParquetFile(place, pre_buffer=False, buffer_size=BUFFER_BYTES)

@@ -31,7 +31,7 @@ def make_outputs(
     if sidecars is None:
         sidecars = into is not None or not (jsonl or csv or parquet)
     check_suffix(suffix)
-    check_sources(sources, beside=sidecars and not into)
+    check_sources(sources, beside=sidecars and not into, parts=parquet)
     made: list[Output] = []
     if jsonl:
         made.append(JsonLines(Path(jsonl), task.families, overwrite=overwrite))

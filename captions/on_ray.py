@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -76,7 +76,7 @@ class Worker:
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """`picture`: pickled (Found, why it can have no caption); `outcome`: pickled (Outcome, the model's name)."""
         pictures: list[tuple[Found, str]] = [pickle.loads(one) for one in batch["picture"]]
-        with nullcontext() if _group(pictures[0][0]) is None else self._groups:
+        with self._groups if any(_group(found) for found, _ in pictures) else nullcontext():
             return {"outcome": [pickle.dumps(outcome) for outcome in self._outcomes(pictures)]}
 
     def _outcomes(self, pictures: Sequence[tuple[Found, str]]) -> Iterator[tuple[Outcome, str]]:
@@ -171,15 +171,17 @@ def _whole(found: Found) -> Found:
 
 
 def in_batches(pictures: Sequence[tuple[Found, str]]) -> Iterator[Sequence[tuple[Found, str]]]:
-    """BATCH of them, or those of a table's row group, each time: so that one worker reads it, and once."""
-    begin = 0
-    while begin < len(pictures):
-        end, group = begin + 1, _group(pictures[begin][0])
-        most = BATCH if group is None else MOST_OF_GROUP
-        while end < min(begin + most, len(pictures)) and _group(pictures[end][0]) == group:
-            end += 1
-        yield pictures[begin:end]
-        begin = end
+    """BATCH of them, or those of a table's row group, each time: so that one worker reads it, and once. Small
+    row groups are put together: a worker has few batches at one time."""
+    batch: list[tuple[Found, str]] = []
+    for group, those in groupby(pictures, lambda picture: _group(picture[0])):
+        while part := list(islice(those, BATCH if group is None else MOST_OF_GROUP)):
+            if batch and len(batch) + len(part) > BATCH:
+                yield batch
+                batch = []
+            batch += part
+    if batch:
+        yield batch
 
 
 def _group(found: Found) -> tuple[object, int] | None:

@@ -26,6 +26,7 @@ MOST_WHY = 200
 """Characters of what a store says."""
 NAMELESS = ("", ".", "..")
 """Parts of keys that stand for another object as soon as they are asked for."""
+ODD = "has a name with an empty part, '.' or '..' in it; give it another."
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<host>[^/?]*)/*(?P<key>[^?]*)(?P<settings>\?.*)?", re.DOTALL
 )
@@ -73,13 +74,21 @@ def inside(folder: Stored, suffixes: frozenset[str], depth: int | None = None) -
             continue
         for name, is_folder in listed:
             if name in NAMELESS:
-                odd = "An object there has a name with an empty part, '.' or '..' in it; give it another."
-                yield f"{place}/{name}", odd
+                yield f"{place}/{name}", f"An object there {ODD}"
             elif not is_folder and splitext(name)[1].lower() in suffixes:
                 yield _joined(place, name), ""
         folders = [name for name, is_folder in reversed(listed) if is_folder and name not in NAMELESS]
         if depth is None or place.count("/") + bool(place) < depth:
             waiting += [_joined(place, name) for name in folders]
+
+
+def is_there(at: Stored) -> bool:
+    """Whether it is an object or a folder. Raises CaptionError."""
+    system, path = _opened(at)
+    from pyarrow.fs import FileType
+
+    with told(at):
+        return system.get_file_info(path).type != FileType.NotFound
 
 
 def is_folder(at: Stored) -> bool:
@@ -148,6 +157,9 @@ def _entries(folder: Stored) -> Iterator[tuple[str, bool]]:
 
 
 def _opened(at: Stored) -> tuple[FileSystem, str]:
+    """Raises CaptionError."""
+    if at.key and any(part in NAMELESS for part in at.key.split("/")):
+        raise CaptionError(f"{at} {ODD}")
     system, bucket = _system(at.store)
     return system, "/".join(filter(None, (bucket, at.key)))
 

@@ -22,7 +22,7 @@ def ask(engine: Engine, requests: Iterator[Request[Answer] | Step[Answer]], tota
         return engine.ask_many(requests, total=total, report=say)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=status_console(), transient=True) as bar:
         task = bar.add_task("pictures", total=total)
         return engine.ask_many(

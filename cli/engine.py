@@ -39,9 +39,12 @@ def start() -> None:
         )
     engine = Engine(backend, settings)
     try:
+        from rich.text import Text  # else what stands in brackets would be taken for markup
+
         with status_console().status("starting …") as shown:
             # on a terminal the line is replaced; elsewhere each is written
-            status = engine.wake(shown.update if status_console().is_terminal else say)
+            report = (lambda line: shown.update(Text(line))) if status_console().is_terminal else say
+            status = engine.wake(report)
         backend.launch.folder.stay()
     finally:
         engine.close()

@@ -115,6 +115,7 @@ def _sides(asking: Asking, against: list[str], baseline: str) -> list[Contender 
     from ..evaluation.comparison import MOST_SIDES
     from ..evaluation.contenders import OWN, Contender
     from ..evaluation.errors import BadComparison
+    from ..evaluation.lines import plain
     from ..evaluation.saved import read_saved
 
     if len(against) >= MOST_SIDES:
@@ -125,7 +126,7 @@ def _sides(asking: Asking, against: list[str], baseline: str) -> list[Contender 
         try:
             sides.append(read_saved(text) or own.but(text))
         except BadComparison as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
+            raise typer.BadParameter(plain(str(error)), param_hint=option) from error
     return sides if against or not baseline else [*sides, own]
 
 
@@ -135,21 +136,23 @@ def _measured(
     """Side after side, so that each has the engine and the GPU for itself. What ends one after the first is told, and
     what was measured before it is kept: `keep` is called after each that was asked. Raises Img2PromptError."""
     from ..evaluation.comparison import LETTERS, Comparison
+    from ..evaluation.lines import plain
     from ..evaluation.run import reach
     from ..evaluation.saved import Saved, in_common
     from ..evaluation.tag_sets import TagSets
 
     known, remarks = in_common(known, [side for side in sides if isinstance(side, Saved)])
     for remark in remarks:
-        say(remark)
+        say(plain(remark))
+    tag_sets = TagSets([side.family for side in sides])
+    saved = {number: side.run(known, tag_sets) for number, side in enumerate(sides) if isinstance(side, Saved)}
     for side in sides:
         if not isinstance(side, Saved):
             reach(side)
-    tag_sets = TagSets([side.family for side in sides])
     runs: list[Run] = []
     for number, side in enumerate(sides):
         if isinstance(side, Saved):
-            runs.append(side.run(known, tag_sets))
+            runs.append(saved[number])
             continue
         name = f"{LETTERS[len(runs)]} {side.label}"
         more = any(not isinstance(later, Saved) for later in sides[number + 1 :])

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from ..prompts.request import Answer, Request
 from .cache import AnswerCache, answer_key
 from .chat import Chat, prepare, question
+from .errors import Refused
 from .settings import Settings
 
 MIB = 2**20
@@ -54,11 +55,17 @@ class Answers:
             return found
 
     async def _ask(self, chat: Chat[Answer], ask: Callable[[Chat[Answer]], Awaitable[Answer]]) -> Answer:
-        """From the model. Who waits for it holds files, not pixels, which are ten times as large."""
+        """From the model. Who waits for it holds files, not pixels, which are ten times as large. Raises EngineError;
+        PictureError where what was refused cannot be decoded here either."""
         self.misses += 1
         for picture in chat.pictures:
             await asyncio.to_thread(getattr, picture, "file")
-        return await ask(chat)
+        try:
+            return await ask(chat)
+        except Refused:
+            for picture in chat.pictures:  # a file that was sent as it is may be why, and says so better
+                await asyncio.to_thread(picture.check)
+            raise
 
     def close(self) -> None:
         """Close the file; the next request opens it again."""

@@ -36,6 +36,7 @@ class Gate:
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self.look()
         try:
             await turn
         except asyncio.CancelledError:

@@ -73,6 +73,10 @@ class EncodedPicture:
             self._file, self._flat = file.getvalue(), None
         return self._file
 
+    def check(self) -> None:
+        """See whether what is sent can be decoded, which nobody has tried of a file as it is. Raises PictureError."""
+        open_picture(io.BytesIO(self.file))
+
     def data_url(self) -> str:
         """The picture as a `data:` URL, the way the OpenAI API takes it."""
         kind = "png" if self.file.startswith(png.SIGNATURE) else "jpeg"
@@ -121,6 +125,8 @@ def flat(picture: Image.Image, max_pixels: int) -> Image.Image:
             picture.load()
         small = _fit(_eight_bit(picture), max_pixels)
         return _on_white(_upright(small, picture))
+    except MemoryError as error:
+        raise PictureError("The picture does not fit into memory; scale it down first.") from error
     except UNREADABLE as error:
         raise PictureError(
             f"The picture (mode {picture.mode}) cannot be decoded ({error}); save it again as PNG."

@@ -208,6 +208,7 @@ def in_common(references: Sequence[Reference], saved: Sequence[Saved]) -> tuple[
     places = [one.places(references) for one in saved]
     kept = [index for index in range(len(references)) if all(found[index] is not None for found in places)]
     said = [line for one, found in zip(saved, places, strict=True) for line in _said(one, references, found)]
+    said = list(dict.fromkeys(said))  # two sides may be of one file
     if not kept:
         raise BadComparison(" ".join(["No picture is common to the references and what was saved.", *said]))
     return [references[index] for index in kept], said

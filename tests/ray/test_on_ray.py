@@ -150,6 +150,14 @@ def test_a_row_group_goes_to_one_worker() -> None:
     batches = list(on_ray.in_batches([(found, "") for found in (*rows, *files, *large)]))
     assert [len(batch) for batch in batches] == [300, 200, 64, 6, 1000, 1]
     assert [found for batch in batches for found, _ in batch] == [*rows, *files, *large]
+    small = [Found(Path(f"y{n}"), f"y{n}", place=InTable("c", "image", n // 10, n % 10, n)) for n in range(130)]
+    assert [len(batch) for batch in on_ray.in_batches([(found, "") for found in (*small, *rows)])] == [
+        60,
+        60,
+        10,
+        300,
+        200,
+    ]
 
 
 def test_the_key_goes_to_no_server_but_those_of_the_workers_settings(

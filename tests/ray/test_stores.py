@@ -14,7 +14,7 @@ from img2prompt.engine import Engine
 from img2prompt.engine.shared import bulk_engine
 from img2prompt.tests.ray.store import SECRET, Store
 from img2prompt.tests.seeing_server import SeeingServer
-from img2prompt.tests.unit.captions.album import Album, drawn, json_rows
+from img2prompt.tests.unit.captions.album import Album, drawn, json_rows, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore")
 
@@ -78,6 +78,34 @@ def test_keys_that_no_folder_could_have(store: Store) -> None:
         [("/", True), ("b.png", False), ("x/..", True)],
     )
     assert [one.problem for one in find(store.url()) if one.name == "/"] != []
+
+
+def test_another_spelling_of_a_key_is_no_other_picture(store: Store, tmp_path: Path) -> None:
+    """A store's tools would open the same object for it."""
+    store.put(**{"in/a.png": b"1", "in/x/a.png": b"2"})
+    odd = [store.url(key) for key in ("in/./a.png", "in//a.png", "in/x/../a.png")]
+    found = list(find([store.url("in/a.png"), store.url("in/a.png").replace("s3", "S3"), *odd]))
+    assert found[0].key == found[1].key
+    for one in found[2:]:
+        with pytest.raises(CaptionError, match=r"has a name with an empty part, '\.' or '\.\.' in it") as refused:
+            opened(one)
+        assert not isinstance(refused.value, StoreError)
+    with pytest.raises(CaptionError, match="has a name with an empty part"):
+        names(store.url("in//*.png"))
+
+
+def test_names_that_look_like_patterns(store: Store) -> None:
+    store.put(**{"in/a [1].png": b"1", "in/set [a]/b.png": b"2", "in/a 1.png": b"3"})
+    assert names(store.url("in/a [1].png")) == ["my-bucket/in/a [1].png"]
+    assert names(store.url("in/set [a]")) == ["b.png"]
+    assert names(store.url("in/a [0-9].png")) == ["my-bucket/in/a 1.png"]
+
+
+def test_tables_beside_an_odd_key(store: Store, tmp_path: Path) -> None:
+    store.put(**{"in//x.png": b"1", "in/a.parquet": table(tmp_path / "a.parquet", range(2)).read_bytes()})
+    assert [(one.name, bool(one.problem)) for one in find(store.url("in"))] == [
+        *(("/", True), ("000.png", False), ("001.png", False)),
+    ]
 
 
 def test_what_a_store_refuses(store: Store, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -88,6 +89,30 @@ def test_what_a_source_of_tables_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ]
     Album(tmp_path / "data").add("a.png")  # with pictures it is a folder of pictures
     assert names("data") == ["a.png"]
+
+
+def test_tables_are_read_although_a_folder_beside_them_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(tmp_path / "in/a.parquet", range(2))
+    (tmp_path / "in/b").mkdir()
+    scandir = os.scandir
+
+    def refused(folder: Any) -> Any:  # rights say nothing to root
+        if Path(folder).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    found = list(find(tmp_path / "in"))
+    assert [(one.name, bool(one.problem)) for one in found] == [("000.png", False), ("001.png", False), ("b", True)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.parquet")
+    with pytest.raises(CaptionError, match=r"a\.parquet cannot be read as Parquet \(not a file\)"):
+        names([tmp_path / "a.parquet"])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +237,16 @@ def test_nothing_is_written_beside_rows(tmp_path: Path, album: Album) -> None:
     }
 
 
+def test_captions_are_not_written_among_the_tables_that_are_read(tmp_path: Path) -> None:
+    """The next run would take them for pictures."""
+    folder = table(tmp_path / "in/a.parquet", range(2)).parent
+    for out in (folder, folder / "captions"):
+        with pytest.raises(PromptError, match="where all Parquet files are taken for pictures"):
+            caption(folder, parquet=out)
+    Album(folder).add("a.png")
+    assert caption(folder, parquet=folder / "captions", engine=NoEngine()).failed == 0  # pyright: ignore[reportArgumentType]
+
+
 class NoEngine:
     """A Captioner that answers to nobody."""
 
@@ -244,6 +279,14 @@ def test_a_row_group_is_read_once_by_all_threads(tmp_path: Path, monkeypatch: py
     assert len(in_tables._GROUPS._kept) == 2
     assert content(rows[40]) and len(read) == 4
     assert content(rows[0]) and read[4:] == [0]
+
+
+def test_small_row_groups_are_kept_in_a_number_that_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they weigh: each is looked at when the next is read."""
+    monkeypatch.setattr(in_tables, "KEPT_BYTES", 4 * in_tables.LEAST_BYTES)
+    for one in find(table(tmp_path / "a.parquet", range(12), group=1)):
+        assert content(one)
+    assert len(in_tables._GROUPS._kept) == 4
 
 
 def test_a_row_group_that_no_worker_could_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

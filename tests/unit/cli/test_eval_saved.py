@@ -103,6 +103,33 @@ def test_a_picture_less_is_told(img2prompt: Img2Prompt, endpoint: SeeingServer, 
     assert document["remarks"][0] in ended.err
 
 
+def test_two_sides_of_one_file_say_it_once(img2prompt: Img2Prompt, references: Path, first: Path) -> None:
+    (references.parent / "red.png").write_bytes((references.parent / "blue.png").read_bytes())
+    text = f"saved='{first}'"
+    ended = img2prompt("eval", references, "--baseline", text, "--against", text)
+    assert ended.code == 0
+    assert ended.out.count("lacks 1 of 3") == ended.err.count("lacks 1 of 3") == 1
+
+
+def test_a_saved_text_that_cannot_be_measured_asks_nobody(
+    img2prompt: Img2Prompt, endpoint: SeeingServer, references: Path, first: Path
+) -> None:
+    document = json.loads(first.read_text(encoding="utf-8"))
+    document["results"][1]["sides"][0]["prompt"] = "(" * 100 + "a" + ")" * 100
+    first.write_text(json.dumps(document), encoding="utf-8")
+    ended = img2prompt("eval", references, "--against", f"saved='{first}'")
+    assert (ended.code, ended.out) == (1, "") and "nest more than" in ended.err
+    assert endpoint.counts.requests == 0
+
+
+def test_a_saved_label_does_nothing_to_the_terminal(img2prompt: Img2Prompt, references: Path, first: Path) -> None:
+    document = json.loads(first.read_text(encoding="utf-8"))
+    document["sides"][0]["label"] = "\x1b]0;mine\x07"
+    first.write_text(json.dumps(document), encoding="utf-8")
+    ended = img2prompt("eval", references, "--baseline", f"saved='{first}' side=B")
+    assert ended.code == 2 and "holds 1 side" in ended.err and "\x1b" not in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

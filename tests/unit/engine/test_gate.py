@@ -57,6 +57,21 @@ def test_first_come_first_served_and_more_places_let_more_in() -> None:
     asyncio.run(run())
 
 
+def test_whoever_comes_finds_that_there_are_more_places() -> None:
+    async def run() -> None:
+        places = 1
+        gate = Gate(lambda: places)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        await settle()
+        places = 3
+        tasks.append(asyncio.create_task(gate.enter()))
+        await settle()
+        assert (gate.inside, gate.waiting) == (3, 0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["enter", "leave", "cancel", "let in and cancel", "cancel all and leave"]), max_size=40),

@@ -15,13 +15,14 @@ from img2prompt.captions.find import Found
 from img2prompt.captions.task import Task
 from img2prompt.engine import Engine, Settings
 from img2prompt.engine.client import ChatClient
+from img2prompt.engine.errors import Refused
 from img2prompt.engine.pictures import ORIENTATION, encode, open_undecoded
 from img2prompt.engine.png import bare
-from img2prompt.prompts import Request
+from img2prompt.prompts import Request, analysis_request
 from img2prompt.prompts.errors import PictureError
 from img2prompt.tests.seeing_server import SeeingServer
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 PHOTO = Path(__file__).resolve().parents[3] / "docs" / "examples" / "coffee.jpg"
 BUDGET = 1_048_576
@@ -82,6 +83,10 @@ def test_the_pixels_are_the_same_and_nothing_else_is_left(added: bytes) -> None:
     assert (encoded.width, encoded.height) == (150, 100)
 
 
+def test_nothing_goes_with_its_end() -> None:
+    assert bare(photo()[:-12] + chunk(b"IEND", SECRET.encode())) == bare(photo()) == photo()
+
+
 def test_it_is_a_jpeg_that_goes_elsewhere() -> None:
     encoded = encode(open_undecoded(io.BytesIO(photo())), BUDGET)
     assert encoded.data_url().startswith("data:image/jpeg;base64,/9j/")
@@ -105,12 +110,14 @@ MOVES = chunk(b"acTL", b"\0\0\0\x01\0\0\0\0")
         photo().replace(b"IEND", b"iEND"),
         photo()[:33] + photo()[-12:],
         before_pixels(photo(), chunk(b"MINE", b"")),
+        before_pixels(photo(), photo()[8:33]),
+        photo()[:8] + chunk(b"IHDR", photo()[16:29] + SECRET.encode()) + photo()[33:],
     ],
     ids=[
         *("grey", "palette", "alpha", "grey with alpha", "black and white", "16 bits"),
         *("a clear colour", "exif", "moves", "xmp", "old exif", "a length that is wrong"),
         *(f"to {end}" for end in (8, 20, 33, 60, -1, -12, -20)),
-        *("damaged", "no end", "no pixels", "unknown"),
+        *("damaged", "no end", "no pixels", "unknown", "two heads", "more in the head"),
     ],
 )
 def test_all_else_is_decoded(file: bytes) -> None:
@@ -122,6 +129,16 @@ def test_a_turned_one_is_turned_and_a_large_one_scaled_down() -> None:
     assert (turned.width, turned.height) == (100, 150)
     small = encode(open_undecoded(io.BytesIO(photo())), 3750, png_as_it_is=True)
     assert (small.width, small.height) == (75, 50) and small.data_url().startswith("data:image/jpeg")
+
+
+def test_one_too_large_for_the_memory_is_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: object) -> None:
+        raise MemoryError
+
+    picture = open_undecoded(io.BytesIO(photo("RGBA")))
+    monkeypatch.setattr(PngImageFile, "load", load)
+    with pytest.raises(PictureError, match="does not fit into memory"):
+        encode(picture, BUDGET, png_as_it_is=True)
 
 
 def test_what_cannot_be_decoded_is_an_error_that_says_so() -> None:
@@ -149,6 +166,19 @@ def test_a_server_on_this_machine_gets_the_file(
         with closing(Engine(ChatClient(options, url), options)) as engine:
             assert engine.ask(request)
         assert server.counts.forms == {form}
+
+
+def test_one_that_no_server_can_decode_is_told_as_one_that_we_cannot(tmp_path: Path) -> None:
+    """Its chunks are whole, so only who decodes it finds out. One that is whole was refused for something else."""
+    broken = photo()[:33] + chunk(b"IDAT", b"no pixels") + photo()[-12:]
+    with SeeingServer() as server:
+        options = Settings(endpoint=server.url, cache=False, cache_dir=tmp_path)
+        with closing(Engine(ChatClient(options, server.url), options)) as engine:
+            with pytest.raises(PictureError, match=r"cannot be read .* save it again as PNG"):
+                engine.ask(analysis_request(open_undecoded(io.BytesIO(broken))))
+            server.control.script = [{"status": 400}]
+            with pytest.raises(Refused, match="scripted"):
+                engine.ask(analysis_request(open_undecoded(io.BytesIO(photo()))))
 
 
 WHOLE = photo(pnginfo=texts())
