@@ -115,7 +115,8 @@ def test_a_saved_text_that_cannot_be_measured_asks_nobody(
     img2prompt: Img2Prompt, endpoint: SeeingServer, references: Path, first: Path
 ) -> None:
     document = json.loads(first.read_text(encoding="utf-8"))
-    document["results"][1]["sides"][0]["prompt"] = "(" * 100 + "a" + ")" * 100
+    answered = next(side for result in document["results"] for side in result["sides"] if side["prompt"])
+    answered["prompt"] = "(" * 100 + "a" + ")" * 100
     first.write_text(json.dumps(document), encoding="utf-8")
     ended = img2prompt("eval", references, "--against", f"saved='{first}'")
     assert (ended.code, ended.out) == (1, "") and "nest more than" in ended.err
